@@ -1,0 +1,134 @@
+"""What can happen to a consent. An event is appended once and never changes."""
+
+import enum
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
+from consentsvc.domain.instants import Instant
+
+
+class EventKind(enum.Enum):
+    """The stored names, after the W3C Data Privacy Vocabulary; they outlive every class here."""
+
+    CONSENT_REQUESTED = "consent_requested"
+    CONSENT_GIVEN = "consent_given"
+    CONSENT_REFUSED = "consent_refused"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    CONSENT_REVOKED = "consent_revoked"
+    CONSENT_EXPIRED = "consent_expired"
+    OBJECTION_RAISED = "objection_raised"
+    OBJECTION_WITHDRAWN = "objection_withdrawn"
+    PROCESSING_RESTRICTED = "processing_restricted"
+    RESTRICTION_LIFTED = "restriction_lifted"
+    DEATH_REPORTED = "death_reported"
+    NOTICE_PUBLISHED = "notice_published"
+
+
+CHOICES = frozenset(
+    {
+        EventKind.CONSENT_GIVEN,
+        EventKind.CONSENT_REFUSED,
+        EventKind.CONSENT_WITHDRAWN,
+        EventKind.CONSENT_REVOKED,
+    }
+)
+"""The kinds of which the latest decides."""
+
+STANDINGS = frozenset(
+    {
+        EventKind.PROCESSING_RESTRICTED,
+        EventKind.RESTRICTION_LIFTED,
+        EventKind.DEATH_REPORTED,
+    }
+)
+"""The kinds that concern every purpose of a subject and so name none."""
+
+
+class ActorKind(enum.Enum):
+    """Who caused an event, seen from the subject."""
+
+    SUBJECT = "subject"
+    OPERATOR = "operator"
+    RESELLER = "reseller"
+    SYSTEM = "system"
+
+
+class RevocationReason(enum.Enum):
+    """Why somebody other than the subject ended a consent."""
+
+    SUBJECT_CHANGED = "subject_changed"
+    TRANSFERRED_AWAY = "transferred_away"
+    LEGAL_BASIS_CHANGED = "legal_basis_changed"
+    INVALID = "invalid"
+
+
+class Actor(NamedTuple):
+    """Who caused an event; the id is the registrar's, and none for the subject itself."""
+
+    kind: ActorKind
+    id: ActorId | None = None
+
+
+THE_SUBJECT = Actor(ActorKind.SUBJECT)
+THE_SYSTEM = Actor(ActorKind.SYSTEM)
+
+
+class NoticeRef(NamedTuple):
+    """Names one published notice of a purpose, and its text by hash."""
+
+    version: str
+    locale: str
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What shows how a choice was made (EDPB guidelines 05/2020, 104 to 108)."""
+
+    session_reference: str | None = None
+    form_version: str | None = None
+    action: str | None = None
+    ip_address: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """The part of an event that is about a person: sealed under that person's key."""
+
+    subject: SubjectId
+    actor: Actor
+    channel: str
+    evidence: Evidence = Evidence()
+    claimed_at: Instant | None = None
+    revocation: RevocationReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that has no place in the log yet."""
+
+    kind: EventKind
+    purpose: PurposeId | None = None
+    personal: Personal | None = None
+    notice: NoticeRef | None = None
+    refers_to: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event in its place.
+
+    `recorded_at` is the server's clock and never before the previous event's: the only time that
+    decides. `pseudonym` and `personal` are None for an event that concerns no subject.
+    """
+
+    position: Position
+    recorded_at: Instant
+    kind: EventKind
+    purpose: PurposeId | None
+    pseudonym: Pseudonym | None
+    notice: NoticeRef | None
+    refers_to: Position | None
+    personal: Personal | None

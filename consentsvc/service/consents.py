@@ -1,0 +1,278 @@
+"""Changes that a subject makes: give, refuse, withdraw, object, confirm."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from consentsvc.domain.catalogue import Catalogue, EvidenceField, Purpose
+from consentsvc.domain.changes import ABOUT_OBJECTION, NEEDS_NOTICE, Action, changes, event_for
+from consentsvc.domain.decision import REQUEST_OPEN_FOR
+from consentsvc.domain.errors import (
+    ConfirmationExpired,
+    ConfirmationUsed,
+    ConfirmationVoid,
+    InvalidRequest,
+    LinkUnknown,
+    PositionConflict,
+    UnknownNotice,
+)
+from consentsvc.domain.events import (
+    THE_SUBJECT,
+    Actor,
+    ActorKind,
+    Event,
+    EventKind,
+    Evidence,
+    NewEvent,
+    NoticeRef,
+    Personal,
+)
+from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
+from consentsvc.domain.instants import Instant, add
+from consentsvc.service.links import Confirmation, Links
+from consentsvc.service.ports import EventStore, Request, Transaction
+from consentsvc.service.requests import UNCHANGED, Effect, Outcome, Written, once
+
+LINK_CHANNEL = "link"
+"""The channel of what a person does through a link."""
+
+_VOIDING = frozenset(
+    {
+        EventKind.CONSENT_REFUSED,
+        EventKind.CONSENT_WITHDRAWN,
+        EventKind.CONSENT_REVOKED,
+        EventKind.OBJECTION_RAISED,
+    }
+)
+
+
+class ShownNotice(NamedTuple):
+    """The notice that the caller says was shown; with a hash it must be that very text."""
+
+    version: str
+    locale: str
+    sha256: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one consent. `expected` is the position that the caller decided on."""
+
+    action: Action
+    purpose: PurposeId
+    notice: ShownNotice | None = None
+    expected: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateConsents:
+    """A subject's changes, all to be recorded or none."""
+
+    subject: SubjectId
+    actor: Actor
+    channel: str
+    changes: Sequence[Change]
+    request: Request
+    evidence: Evidence = Evidence()
+    claimed_at: Instant | None = None
+
+
+class Updated(NamedTuple):
+    """What became of the changes, with the confirmation token of each that needs one."""
+
+    written: Written
+    confirmation_tokens: Sequence[str | None]
+
+
+class _Planned(NamedTuple):
+    """A change, held against the catalogue before the log is touched."""
+
+    change: Change
+    purpose: Purpose
+    notice: NoticeRef | None
+
+
+class Consents:
+    """Records what subjects choose. Every write is durable when it returns."""
+
+    def __init__(self, store: EventStore, catalogue: Catalogue, links: Links) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._links = links
+
+    async def update(self, command: UpdateConsents) -> Updated:
+        """Records all changes or none; see `ConsentService.UpdateConsents` for the rules."""
+        planned = [
+            self._plan(change, command.actor, f"changes[{index}]")
+            for index, change in enumerate(command.changes)
+        ]
+        _refuse_contradictions(command.changes)
+
+        def work(transaction: Transaction) -> tuple[Written, Pseudonym]:
+            written = once(
+                transaction,
+                command.request,
+                command.subject,
+                lambda: [_apply(transaction, command, one) for one in planned],
+            )
+            return written, transaction.pseudonym(command.subject)
+
+        written, pseudonym = await self._store.write(work, {command.subject})
+        return Updated(written, [self._token(pseudonym, one) for one in written.outcomes])
+
+    async def confirm(self, token: str, evidence: Evidence, request: Request) -> Written:
+        """Gives the consent that a request asked for; its one outcome has the position."""
+        link = self._links.open_confirmation(token)
+        subject = await self._subject(link.pseudonym)
+        purpose = self._catalogue.purposes.get(link.purpose)
+        if subject is None or purpose is None:
+            raise LinkUnknown("what the link was made for is not there any more")
+
+        def work(transaction: Transaction) -> Written:
+            return once(
+                transaction,
+                request,
+                subject,
+                lambda: [_confirm(transaction, subject, purpose, link, evidence)],
+            )
+
+        return await self._store.write(work, {subject})
+
+    async def redeem(self, token: str, evidence: Evidence, request: Request) -> Written:
+        """Withdraws one consent through a link; its one outcome names the purpose.
+
+        A person whom the store no longer knows is answered as usual, and nothing is recorded.
+        """
+        link = self._links.open_withdrawal(token)
+        subject = await self._subject(link.pseudonym)
+        if subject is None:
+            outcome = UNCHANGED._replace(purpose=link.purpose)
+            return Written([outcome], await self._store.head())
+        purpose = self._catalogue.purposes.get(link.purpose)
+
+        def work(transaction: Transaction) -> Written:
+            return once(
+                transaction,
+                request,
+                subject,
+                lambda: [_withdraw(transaction, subject, link.purpose, _kept(evidence, purpose))],
+            )
+
+        return await self._store.write(work, {subject})
+
+    def _plan(self, change: Change, actor: Actor, field: str) -> _Planned:
+        purpose = self._catalogue.purpose(change.purpose, f"{field}.purpose_id")
+        if change.action is Action.WITHDRAW_OBJECTION and actor.kind is not ActorKind.SUBJECT:
+            raise InvalidRequest.field("actor.kind", "only the subject takes an objection back")
+        if change.notice is None:
+            if change.action in NEEDS_NOTICE:
+                raise InvalidRequest.field(f"{field}.notice", "must name the notice that was shown")
+            return _Planned(change, purpose, None)
+        try:
+            notice = purpose.notice(change.notice.version, change.notice.locale)
+        except UnknownNotice as error:
+            raise error.within(field) from error
+        if change.notice.sha256 is not None and change.notice.sha256 != notice.sha256:
+            raise UnknownNotice.field(f"{field}.notice.sha256", "is not the hash of that notice")
+        return _Planned(change, purpose, NoticeRef(notice.version, notice.locale, notice.sha256))
+
+    def _token(self, pseudonym: Pseudonym, outcome: Outcome) -> str | None:
+        if (
+            outcome.effect is not Effect.AWAITING_CONFIRMATION
+            or outcome.purpose is None
+            or outcome.position is None
+        ):
+            return None
+        return self._links.confirmation(pseudonym, outcome.purpose, outcome.position)
+
+    async def _subject(self, pseudonym: Pseudonym) -> SubjectId | None:
+        _, found = await self._store.subjects_of([pseudonym])
+        return found[0].subject if found else None
+
+
+def _refuse_contradictions(changes: Sequence[Change]) -> None:
+    seen: set[tuple[PurposeId, bool]] = set()
+    for index, change in enumerate(changes):
+        key = (change.purpose, change.action in ABOUT_OBJECTION)
+        if key in seen:
+            raise InvalidRequest.field(
+                f"changes[{index}].purpose_id", "has had a change of that kind in this request"
+            )
+        seen.add(key)
+
+
+def _apply(transaction: Transaction, command: UpdateConsents, planned: _Planned) -> Outcome:
+    change, purpose, notice = planned
+    consent = transaction.consent(command.subject, purpose.id)
+    if change.expected is not None and change.expected != consent.position:
+        raise PositionConflict(
+            "the consent has moved on",
+            purpose_id=purpose.id,
+            expected_position=str(change.expected),
+            current_position=str(consent.position),
+        )
+    kind = event_for(change.action, command.actor, purpose, consent)
+    if kind is None:
+        return UNCHANGED._replace(purpose=purpose.id)
+    personal = Personal(
+        subject=command.subject,
+        actor=command.actor,
+        channel=command.channel,
+        evidence=_kept(command.evidence, purpose),
+        claimed_at=command.claimed_at,
+    )
+    position = transaction.append(NewEvent(kind, purpose.id, personal, notice))
+    if kind is EventKind.CONSENT_REQUESTED:
+        until = add(transaction.now, REQUEST_OPEN_FOR)
+        return Outcome(Effect.AWAITING_CONFIRMATION, purpose.id, position, until)
+    return Outcome(Effect.RECORDED, purpose.id, position)
+
+
+def _confirm(
+    transaction: Transaction,
+    subject: SubjectId,
+    purpose: Purpose,
+    link: Confirmation,
+    evidence: Evidence,
+) -> Outcome:
+    history = transaction.history(subject, purpose.id, Position(link.request - 1))
+    if not history or history[0].kind is not EventKind.CONSENT_REQUESTED:
+        raise LinkUnknown("the link's request is not there")
+    asked, since = history[0], history[1:]
+    _refuse_spent(asked, since, transaction.now)
+    personal = Personal(subject, THE_SUBJECT, LINK_CHANNEL, _kept(evidence, purpose))
+    position = transaction.append(
+        NewEvent(EventKind.CONSENT_GIVEN, purpose.id, personal, asked.notice, asked.position)
+    )
+    return Outcome(Effect.RECORDED, purpose.id, position)
+
+
+def _refuse_spent(asked: Event, since: Sequence[Event], now: Instant) -> None:
+    facts = {"purpose_id": str(asked.purpose)}
+    for event in since:
+        if event.kind is EventKind.CONSENT_GIVEN and event.refers_to == asked.position:
+            raise ConfirmationUsed("the request has been confirmed before", **facts)
+        if event.kind in _VOIDING:
+            raise ConfirmationVoid("a later choice took the request back", **facts)
+    if now >= add(asked.recorded_at, REQUEST_OPEN_FOR):
+        raise ConfirmationExpired("the request has been open for 30 days", **facts)
+
+
+def _withdraw(
+    transaction: Transaction, subject: SubjectId, purpose: PurposeId, evidence: Evidence
+) -> Outcome:
+    if not changes(EventKind.CONSENT_WITHDRAWN, transaction.consent(subject, purpose)):
+        return UNCHANGED._replace(purpose=purpose)
+    personal = Personal(subject, THE_SUBJECT, LINK_CHANNEL, evidence)
+    position = transaction.append(NewEvent(EventKind.CONSENT_WITHDRAWN, purpose, personal))
+    return Outcome(Effect.RECORDED, purpose, position)
+
+
+def _kept(evidence: Evidence, purpose: Purpose | None) -> Evidence:
+    """What the purpose asks for; an address that nobody needs is better not kept."""
+    wanted = frozenset[EvidenceField]() if purpose is None else purpose.evidence
+    return replace(
+        evidence,
+        ip_address=evidence.ip_address if EvidenceField.IP_ADDRESS in wanted else None,
+        user_agent=evidence.user_agent if EvidenceField.USER_AGENT in wanted else None,
+    )

@@ -1,0 +1,83 @@
+"""The sweeper: time that has run out becomes an event, so that followers hear of it.
+
+Answers do not wait for it: a decision looks at the clock itself.
+"""
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+
+import structlog
+
+from consentsvc.domain.catalogue import Catalogue
+from consentsvc.domain.decision import REQUEST_OPEN_FOR, ran_out
+from consentsvc.domain.errors import Error
+from consentsvc.domain.events import THE_SYSTEM, EventKind, NewEvent, Personal
+from consentsvc.domain.identifiers import PurposeId
+from consentsvc.domain.instants import Instant, add, add_months
+from consentsvc.service.ports import Clock, Due, EventStore, Transaction
+
+_log = structlog.get_logger(__name__)
+
+# Expiries of one write: enough to get through a year's consents in minutes, few enough that a
+# customer's save waits for no more than milliseconds.
+_AT_ONCE = 200
+
+# Months differ by up to three days, so the moment from which consents of a purpose have run out
+# cannot be told by subtracting months alone. The decision has the last word on each.
+_SLACK = timedelta(days=4)
+
+
+class Sweeper:
+    """Appends `consent_expired` for every consent and request whose time has run out."""
+
+    def __init__(self, store: EventStore, catalogue: Catalogue, clock: Clock) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._clock = clock
+
+    async def sweep(self) -> int:
+        """Records all that has run out by now, and tells how many events that took."""
+        total = 0
+        while True:
+            due = await self._store.due(self._given_before(), self._requested_before(), _AT_ONCE)
+            subjects = {one.subject for one in due}
+            swept = await self._store.write(partial(self._expire, due), subjects)
+            total += swept
+            if swept == 0:
+                return total
+
+    async def run(self, every: timedelta) -> None:
+        """Sweeps again and again until it is cancelled; what fails is tried again next time."""
+        while True:
+            try:
+                await self.sweep()
+            except Error as error:
+                _log.warning("sweep_failed", reason=error.reason)
+            await asyncio.sleep(every.total_seconds())
+
+    def _given_before(self) -> dict[PurposeId, Instant]:
+        now = self._clock()
+        return {
+            purpose.id: add(add_months(now, -purpose.validity_months), _SLACK)
+            for purpose in self._catalogue.purposes.values()
+            if purpose.validity_months is not None
+        }
+
+    def _requested_before(self) -> Instant:
+        return add(self._clock(), -REQUEST_OPEN_FOR)
+
+    def _expire(self, due: list[Due], transaction: Transaction) -> int:
+        events = 0
+        for subject, purpose_id in due:
+            purpose = self._catalogue.purposes.get(purpose_id)
+            if purpose is None:
+                continue
+            consent = transaction.consent(subject, purpose_id)
+            for what in ran_out(purpose, consent, transaction.now):
+                personal = Personal(subject, THE_SYSTEM, "expiry")
+                transaction.append(
+                    NewEvent(EventKind.CONSENT_EXPIRED, purpose_id, personal, refers_to=what)
+                )
+                events += 1
+        return events

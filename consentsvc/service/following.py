@@ -1,0 +1,144 @@
+"""The log, handed out: for followers that keep something of their own in step with it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from datetime import timedelta
+from typing import NamedTuple
+
+from consentsvc.domain.errors import PositionUnknown, ShuttingDown
+from consentsvc.domain.events import Event
+from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId
+from consentsvc.service.ports import EventStore, Page, SubjectRecord
+
+# One response's worth: small enough to stay far below a message's size limit, large enough that
+# the cost of a response is shared by hundreds of events.
+STRETCH = 500
+
+
+class Stretch(NamedTuple):
+    """The next events; nothing at or below `through` is still to come. None on a quiet log."""
+
+    events: list[Event]
+    through: Position
+
+
+class States(NamedTuple):
+    """States of subjects. `through` is the position that a copy stands at, START until complete."""
+
+    starts: bool
+    states: list[SubjectRecord]
+    completes: bool
+    through: Position
+
+
+class Following:
+    """Reads the log from any place on. Keeps nothing for anybody: each follower has its cursor."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Ends every watch with `ShuttingDown`, and every later one at once."""
+        self._stopping.set()
+
+    async def page(self, after: Position, limit: int) -> Page:
+        """Reads the events past a position; raises `PositionUnknown` past the head."""
+        page = await self._store.events(after, limit)
+        if after > page.head:
+            raise PositionUnknown("the cursor is past the head of this log")
+        return page
+
+    async def watch(self, after: Position, quiet: timedelta) -> AsyncIterator[Stretch]:
+        """Yields every event past a position, and an empty stretch at once and after each quiet.
+
+        Reads the next events only when the last ones were taken, so a slow follower costs nothing.
+        """
+        page = await self.page(after, STRETCH)
+        if not page.events:
+            yield Stretch([], after)
+        while True:
+            if page.events:
+                after = page.events[-1].position
+                yield Stretch(page.events, after)
+            elif not await self._grows(after, quiet):
+                yield Stretch([], after)
+            page = await self.page(after, STRETCH)
+
+    async def sync(
+        self, after: Position | None, purposes: Collection[PurposeId], quiet: timedelta
+    ) -> AsyncIterator[States]:
+        """Yields the states of all subjects, unless `after` is given, and then every change.
+
+        The snapshot is read page by page while the log grows, and what grew meanwhile is sent
+        again before it is called complete.
+        """
+        if after is None:
+            after = await self._store.head()
+            async for states in self._snapshot(purposes):
+                yield states
+            head = await self._store.head()
+            while after < head:
+                page = await self.page(after, STRETCH)
+                after = page.events[-1].position
+                yield States(False, await self._changed(page.events, purposes), False, START)
+            yield States(False, [], True, after)
+        async for stretch in self.watch(after, quiet):
+            changed = await self._changed(stretch.events, purposes)
+            yield States(False, changed, False, stretch.through)
+
+    async def _snapshot(self, purposes: Collection[PurposeId]) -> AsyncIterator[States]:
+        last: Pseudonym | None = None
+        starts = True
+        while True:
+            _, records = await self._store.subject_records(last, STRETCH)
+            if self._stopping.is_set():
+                raise ShuttingDown("the server is stopping")
+            if records or starts:
+                yield States(starts, _only(records, purposes), False, START)
+            if not records:
+                return
+            starts, last = False, records[-1].pseudonym
+
+    async def _changed(
+        self, events: list[Event], purposes: Collection[PurposeId]
+    ) -> list[SubjectRecord]:
+        touched = {
+            event.pseudonym: None
+            for event in events
+            if event.pseudonym is not None and (event.purpose is None or event.purpose in purposes)
+        }
+        if not touched:
+            return []
+        _, records = await self._store.subjects_of(list(touched))
+        return _only(records, purposes)
+
+    async def _grows(self, after: Position, quiet: timedelta) -> bool:
+        """Waits until the log grows past a position; False if it stays quiet."""
+        grows = asyncio.ensure_future(self._store.past(after))
+        stops = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait(
+                {grows, stops},
+                timeout=quiet.total_seconds(),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if self._stopping.is_set():
+                raise ShuttingDown("the server is stopping")
+            return grows.done()
+        finally:
+            grows.cancel()
+            stops.cancel()
+
+
+def _only(records: list[SubjectRecord], purposes: Collection[PurposeId]) -> list[SubjectRecord]:
+    return [
+        record._replace(
+            consents={
+                purpose: consent
+                for purpose, consent in record.consents.items()
+                if purpose in purposes
+            }
+        )
+        for record in records
+    ]

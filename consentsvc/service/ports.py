@@ -1,0 +1,234 @@
+"""What the use cases need from the outside, in their own words."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple, Protocol, TypeVar
+
+from consentsvc.domain.consent import NOTHING_KNOWN, NOTHING_STANDS, Consent, Standing
+from consentsvc.domain.events import Event, NewEvent, NoticeRef
+from consentsvc.domain.identifiers import (
+    CallerId,
+    Position,
+    Pseudonym,
+    PurposeId,
+    RequestId,
+    SubjectId,
+)
+from consentsvc.domain.instants import Instant
+
+Clock = Callable[[], Instant]
+"""Tells the time. Injected, so that tests decide what time it is."""
+
+T = TypeVar("T")
+
+
+class Question(NamedTuple):
+    """One purpose, asked of many subjects."""
+
+    purpose: PurposeId
+    subjects: Sequence[SubjectId]
+
+
+class Record(NamedTuple):
+    """What the log knows of one subject and one purpose."""
+
+    pseudonym: Pseudonym | None = None
+    consent: Consent = NOTHING_KNOWN
+    standing: Standing = NOTHING_STANDS
+
+
+class Records(NamedTuple):
+    """One list of records for each question, all read at one position."""
+
+    read_at: Position
+    answers: list[list[Record]]
+
+
+class SubjectRecord(NamedTuple):
+    """What the log knows of one subject, for every purpose that has had an event."""
+
+    subject: SubjectId
+    pseudonym: Pseudonym
+    standing: Standing
+    consents: dict[PurposeId, Consent]
+
+
+class Page(NamedTuple):
+    """A stretch of the log, and the head of the log when it was read."""
+
+    events: list[Event]
+    head: Position
+
+
+class Published(NamedTuple):
+    """A notice that the log knows, with its text."""
+
+    position: Position
+    recorded_at: Instant
+    purpose: PurposeId
+    notice: NoticeRef
+    title: str
+    text: str
+
+
+class Due(NamedTuple):
+    """A consent or request that may have run out."""
+
+    subject: SubjectId
+    purpose: PurposeId
+
+
+class Remembered(NamedTuple):
+    """A request that was answered before: whether it is the same one, and the answer."""
+
+    same_content: bool
+    answer: bytes
+
+
+class Request(NamedTuple):
+    """A caller's write, by which a repeat is recognised.
+
+    `content` is everything the caller sent, in a form that is equal whenever the content is.
+    """
+
+    caller: CallerId
+    id: RequestId
+    content: bytes
+
+
+class Transaction(Protocol):
+    """The log as one request sees it, from inside the append lock.
+
+    What is read here cannot change before what is appended here is committed. Everything a
+    request appends is committed together, or nothing is.
+    """
+
+    @property
+    def now(self) -> Instant:
+        """The time that this request's events will carry: never before the last event's."""
+        ...
+
+    @property
+    def head(self) -> Position:
+        """The position of the last event, this request's own included."""
+        ...
+
+    def consent(self, subject: SubjectId, purpose: PurposeId) -> Consent:
+        """Reads a consent as it stands, this request's own events included."""
+        ...
+
+    def standing(self, subject: SubjectId) -> Standing:
+        """Reads what stands above the subject's choices, this request's own events included."""
+        ...
+
+    def pseudonym(self, subject: SubjectId) -> Pseudonym:
+        """Tells the pseudonym of a subject that was announced to `EventStore.write`."""
+        ...
+
+    def history(self, subject: SubjectId, purpose: PurposeId, after: Position) -> list[Event]:
+        """Reads the events of one consent past a position, in order, personal parts left sealed."""
+        ...
+
+    def append(self, event: NewEvent) -> Position:
+        """Appends an event. Its subject, if it has one, was announced to `EventStore.write`."""
+        ...
+
+    def publish(self, purpose: PurposeId, notice: NoticeRef, title: str, text: str) -> Position:
+        """Appends the event that a notice was published, and keeps its text."""
+        ...
+
+    def recall(self, request: Request) -> Remembered | None:
+        """Looks up an earlier request of the same caller with the same id."""
+        ...
+
+    def remember(self, request: Request, subject: SubjectId, answer: bytes) -> None:
+        """Keeps the answer beside the events, so that a repeat gets it."""
+        ...
+
+
+class EventStore(Protocol):
+    """The append-only log, with the current states beside it.
+
+    Positions are 1, 2, 3 and so on, in commit order, without gaps: a reader that has seen one MUST
+    have been able to see all below. Any method raises `StoreUnavailable` when the answer cannot be
+    had now; a driver's own exception never leaves.
+    """
+
+    @property
+    def store_id(self) -> bytes:
+        """16 random bytes that name this log; tokens and cursors are bound to them."""
+        ...
+
+    async def head(self) -> Position:
+        """Reads the position of the last event. Also shows that the store answers."""
+        ...
+
+    async def write(
+        self, work: Callable[[Transaction], T], subjects: Collection[SubjectId] = ()
+    ) -> T:
+        """Runs one request's work inside the append lock and makes its events durable.
+
+        MUST NOT return before the events have reached the disk. If the work raises, none of its
+        events exist, and the requests that share its commit are not touched. A caller that is
+        cancelled leaves either all of its events or none. The work may run on another thread; it
+        MUST NOT wait, and MUST touch nothing but its transaction. `subjects` names everybody whose
+        events it may append: their keys are durable before.
+        """
+        ...
+
+    async def records(self, questions: Sequence[Question], as_of: Instant | None = None) -> Records:
+        """Reads states, all at one position.
+
+        With `as_of` they are folded from the events recorded at or before that moment, and
+        `read_at` is the last of these in the whole log.
+        """
+        ...
+
+    async def subject_record(self, subject: SubjectId) -> tuple[Position, SubjectRecord | None]:
+        """Reads all states of one subject, None for one that was never written about."""
+        ...
+
+    async def subject_records(
+        self, after: Pseudonym | None, limit: int
+    ) -> tuple[Position, list[SubjectRecord]]:
+        """Reads the states of subjects in the order of their pseudonyms, from one on."""
+        ...
+
+    async def subjects_of(
+        self, pseudonyms: Collection[Pseudonym]
+    ) -> tuple[Position, list[SubjectRecord]]:
+        """Reads all states of the subjects behind pseudonyms; unknown ones are left out."""
+        ...
+
+    async def events(self, after: Position, limit: int) -> Page:
+        """Reads the events past a position, in order."""
+        ...
+
+    async def subject_events(self, subject: SubjectId, after: Position, limit: int) -> Page:
+        """Reads one subject's events past a position, in order."""
+        ...
+
+    async def published(self) -> list[Published]:
+        """Reads every notice ever published, in order."""
+        ...
+
+    async def due(
+        self, given_before: dict[PurposeId, Instant], requested_before: Instant, limit: int
+    ) -> list[Due]:
+        """Finds consents that an event has not yet marked as run out.
+
+        Those are consents given at or before their purpose's moment, and requests made at or
+        before `requested_before`; past `limit` the rest is found by the next call.
+        """
+        ...
+
+    async def pseudonyms(self, subjects: Collection[SubjectId]) -> dict[SubjectId, Pseudonym]:
+        """Tells subjects' pseudonyms, making durable ones for those that have none."""
+        ...
+
+    async def past(self, position: Position) -> None:
+        """Returns once the head is past a position. May be cancelled at any time."""
+        ...
+
+    def secret(self, name: str) -> bytes:
+        """32 random bytes that are kept under a name for the life of the store, with the keys."""
+        ...

@@ -1,0 +1,161 @@
+"""Answers: may we do this for this person?"""
+
+from collections.abc import Container, Sequence
+from typing import NamedTuple
+
+from consentsvc.domain.catalogue import Catalogue, Purpose
+from consentsvc.domain.consent import NOTHING_KNOWN, NOTHING_STANDS, Consent, Standing
+from consentsvc.domain.decision import Decision, decide
+from consentsvc.domain.errors import InvalidRequest, PositionUnknown
+from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
+from consentsvc.domain.instants import Instant
+from consentsvc.service.links import Links
+from consentsvc.service.ports import Clock, EventStore, Page, Question, Record
+
+
+class Consistency(NamedTuple):
+    """How fresh, or how old, an answer must be; with neither, the head at this moment."""
+
+    at_least: Position | None = None
+    as_of: Instant | None = None
+
+
+LATEST = Consistency()
+
+
+class Checked(NamedTuple):
+    """One list of decisions for each question, all made at one position.
+
+    `tokens` are withdrawal tokens, one for each decision that permits, None for the rest; the
+    lists are empty unless tokens were asked for.
+    """
+
+    read_at: Position
+    decisions: list[list[Decision]]
+    tokens: list[list[str | None]]
+
+
+class Entry(NamedTuple):
+    """A consent, and the decision that follows from it now."""
+
+    purpose: PurposeId
+    consent: Consent
+    decision: Decision
+
+
+class Choices(NamedTuple):
+    """Everything that a subject's panel shows."""
+
+    read_at: Position
+    standing: Standing
+    entries: list[Entry]
+
+
+class Queries:
+    """Reads the log and decides. Nothing here changes a consent."""
+
+    def __init__(self, store: EventStore, catalogue: Catalogue, links: Links, clock: Clock) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._links = links
+        self._clock = clock
+
+    async def check(
+        self,
+        questions: Sequence[Question],
+        consistency: Consistency = LATEST,
+        *,
+        with_tokens: bool = False,
+    ) -> Checked:
+        """Decides every question, all at one position of the log."""
+        purposes = [self._catalogue.purpose(question.purpose) for question in questions]
+        now = self._clock()
+        published = await self._published(consistency.as_of, now)
+        records = await self._store.records(questions, consistency.as_of)
+        _refuse_stale(records.read_at, consistency)
+        at = now if consistency.as_of is None else consistency.as_of
+        decisions = [
+            _decided(purpose, answers, at, published and published.get(purpose.id, ()))
+            for purpose, answers in zip(purposes, records.answers, strict=True)
+        ]
+        tokens = await self._tokens(questions, records.answers, decisions) if with_tokens else []
+        return Checked(records.read_at, decisions, tokens)
+
+    async def choices(self, subject: SubjectId, consistency: Consistency = LATEST) -> Choices:
+        """Reads a subject's consents, one for every purpose in the catalogue's order."""
+        now = self._clock()
+        read_at, record = await self._store.subject_record(subject)
+        _refuse_stale(read_at, consistency)
+        standing = NOTHING_STANDS if record is None else record.standing
+        consents = {} if record is None else record.consents
+        entries = []
+        for purpose in self._catalogue.purposes.values():
+            consent = consents.get(purpose.id, NOTHING_KNOWN)
+            entries.append(Entry(purpose.id, consent, decide(purpose, consent, standing, now)))
+        return Choices(read_at, standing, entries)
+
+    async def history(
+        self,
+        subject: SubjectId,
+        after: Position,
+        limit: int,
+        consistency: Consistency = LATEST,
+    ) -> Page:
+        """Reads a subject's events past a position, oldest first."""
+        page = await self._store.subject_events(subject, after, limit)
+        _refuse_stale(page.head, consistency)
+        return page
+
+    async def _published(
+        self, as_of: Instant | None, now: Instant
+    ) -> dict[PurposeId, set[str]] | None:
+        if as_of is None:
+            return None
+        if as_of > now:
+            raise InvalidRequest.field("consistency.as_of_time", "must not lie in the future")
+        versions: dict[PurposeId, set[str]] = {}
+        for one in await self._store.published():
+            if one.recorded_at <= as_of:
+                versions.setdefault(one.purpose, set()).add(one.notice.version)
+        return versions
+
+    async def _tokens(
+        self,
+        questions: Sequence[Question],
+        answers: Sequence[Sequence[Record]],
+        decisions: Sequence[Sequence[Decision]],
+    ) -> list[list[str | None]]:
+        strangers = {
+            subject
+            for question, records, decided in zip(questions, answers, decisions, strict=True)
+            for subject, record, decision in zip(question.subjects, records, decided, strict=True)
+            if decision.permitted and record.pseudonym is None
+        }
+        # A yes to somebody without events (an opt-out purpose) needs a way out too.
+        made = await self._store.pseudonyms(strangers) if strangers else {}
+
+        def token(purpose: PurposeId, subject: SubjectId, known: Pseudonym | None) -> str:
+            return self._links.withdrawal(known or made[subject], purpose)
+
+        return [
+            [
+                token(question.purpose, subject, record.pseudonym) if decision.permitted else None
+                for subject, record, decision in zip(
+                    question.subjects, records, decided, strict=True
+                )
+            ]
+            for question, records, decided in zip(questions, answers, decisions, strict=True)
+        ]
+
+
+def _decided(
+    purpose: Purpose, records: Sequence[Record], at: Instant, published: Container[str] | None
+) -> list[Decision]:
+    return [decide(purpose, consent, standing, at, published) for _, consent, standing in records]
+
+
+def _refuse_stale(read_at: Position, consistency: Consistency) -> None:
+    # A store on one file is never behind what it has acknowledged: a position that it does not
+    # have was never its own.
+    if consistency.at_least is not None and consistency.at_least > read_at:
+        raise PositionUnknown("the token is past the head of this log")

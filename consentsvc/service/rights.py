@@ -1,0 +1,99 @@
+"""What the law gives a person beyond their choices."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consentsvc.domain.catalogue import Catalogue
+from consentsvc.domain.changes import changes
+from consentsvc.domain.consent import Standing
+from consentsvc.domain.events import Actor, EventKind, NewEvent, Personal, RevocationReason
+from consentsvc.domain.identifiers import PurposeId, SubjectId
+from consentsvc.service.ports import EventStore, Request, Transaction
+from consentsvc.service.requests import UNCHANGED, Effect, Outcome, Written, once
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """Somebody's word about a subject: who, through which channel, in which request."""
+
+    subject: SubjectId
+    actor: Actor
+    channel: str
+    request: Request
+
+
+class Rights:
+    """Records restrictions, revocations and deaths. Every write is durable when it returns."""
+
+    def __init__(self, store: EventStore, catalogue: Catalogue) -> None:
+        self._store = store
+        self._catalogue = catalogue
+
+    async def restrict(self, instruction: Instruction) -> Written:
+        """Freezes every purpose for the subject (GDPR art. 18)."""
+        return await self._stand(instruction, EventKind.PROCESSING_RESTRICTED)
+
+    async def lift(self, instruction: Instruction) -> Written:
+        """Ends the freeze."""
+        return await self._stand(instruction, EventKind.RESTRICTION_LIFTED)
+
+    async def report_death(self, instruction: Instruction) -> Written:
+        """Records that the subject has died."""
+        return await self._stand(instruction, EventKind.DEATH_REPORTED)
+
+    async def revoke(
+        self,
+        instruction: Instruction,
+        purposes: Sequence[PurposeId],
+        reason: RevocationReason,
+    ) -> Written:
+        """Ends the consents and requests of these purposes, where there are any."""
+        for index, purpose in enumerate(purposes):
+            self._catalogue.purpose(purpose, f"purpose_ids[{index}]")
+        personal = Personal(
+            instruction.subject, instruction.actor, instruction.channel, revocation=reason
+        )
+
+        def revoke(transaction: Transaction, purpose: PurposeId) -> Outcome:
+            consent = transaction.consent(instruction.subject, purpose)
+            if not changes(EventKind.CONSENT_REVOKED, consent):
+                return UNCHANGED._replace(purpose=purpose)
+            event = NewEvent(EventKind.CONSENT_REVOKED, purpose, personal)
+            return Outcome(Effect.RECORDED, purpose, transaction.append(event))
+
+        return await self._store.write(
+            lambda transaction: once(
+                transaction,
+                instruction.request,
+                instruction.subject,
+                lambda: [revoke(transaction, purpose) for purpose in purposes],
+            ),
+            {instruction.subject},
+        )
+
+    async def _stand(self, instruction: Instruction, kind: EventKind) -> Written:
+        subject = instruction.subject
+        personal = Personal(subject, instruction.actor, instruction.channel)
+
+        def stand(transaction: Transaction) -> Outcome:
+            if not _stands_otherwise(kind, transaction.standing(subject)):
+                return UNCHANGED
+            event = NewEvent(kind, personal=personal)
+            return Outcome(Effect.RECORDED, position=transaction.append(event))
+
+        return await self._store.write(
+            lambda transaction: once(
+                transaction, instruction.request, subject, lambda: [stand(transaction)]
+            ),
+            {subject},
+        )
+
+
+def _stands_otherwise(kind: EventKind, standing: Standing) -> bool:
+    match kind:
+        case EventKind.PROCESSING_RESTRICTED:
+            return standing.restriction is None
+        case EventKind.RESTRICTION_LIFTED:
+            return standing.restriction is not None
+        case _:
+            return standing.death is None

@@ -1,0 +1,1 @@
+"""Guests that fit the ports: where the log lives."""

@@ -1,0 +1,81 @@
+"""Concurrent writes share a commit: the disk is asked once for all who wait."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from consentsvc.domain.errors import ShuttingDown
+
+Unit = TypeVar("Unit")
+
+# A commit takes about as long for one event as for hundreds. More than this would make the first
+# in the group wait noticeably for the last one's work.
+LARGEST_GROUP = 256
+
+# When the group before held several requests, their callers are about to send the next: waiting
+# this long lets those share a commit too. A lone writer never waits. Keep it near the time that a
+# flush to disk takes.
+LINGER_SECONDS = 0.001
+
+
+class GroupCommit(Generic[Unit]):
+    """Hands what is waiting to one commit at a time.
+
+    `commit` gets the units of a group and returns for each what it led to: a result, or the
+    exception that is this unit's own. If `commit` raises, every unit of the group gets that.
+    """
+
+    def __init__(self, commit: Callable[[Sequence[Unit]], Awaitable[Sequence[object]]]) -> None:
+        self._commit = commit
+        self._waiting: list[tuple[Unit, asyncio.Future[object]]] = []
+        self._arrived = asyncio.Event()
+        self._closing = False
+        self._task = asyncio.create_task(self._run(), name="group commit")
+
+    async def submit(self, unit: Unit) -> object:
+        """Waits until the unit is committed; its own exception is raised here.
+
+        A caller that is cancelled while the unit still waits takes it back; later, the unit is
+        committed or not without the caller.
+        """
+        if self._closing:
+            raise ShuttingDown("the store is closing")
+        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._waiting.append((unit, future))
+        self._arrived.set()
+        return await future
+
+    async def close(self) -> None:
+        """Commits what is waiting, and takes nothing more."""
+        self._closing = True
+        self._arrived.set()
+        await self._task
+
+    async def _run(self) -> None:
+        crowded = False
+        while not (self._closing and not self._waiting):
+            await self._arrived.wait()
+            if crowded and not self._closing:
+                await asyncio.sleep(LINGER_SECONDS)
+            self._arrived.clear()
+            group = [one for one in self._waiting[:LARGEST_GROUP] if not one[1].done()]
+            del self._waiting[:LARGEST_GROUP]
+            if self._waiting:
+                self._arrived.set()
+            crowded = len(group) > 1
+            if group:
+                await self._settle(group)
+
+    async def _settle(self, group: Sequence[tuple[Unit, asyncio.Future[object]]]) -> None:
+        outcomes: Sequence[object]
+        try:
+            outcomes = await self._commit([unit for unit, _ in group])
+        except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
+            outcomes = [error] * len(group)
+        for (_, future), outcome in zip(group, outcomes, strict=True):
+            if future.done():
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)

@@ -1,0 +1,297 @@
+"""The reference store: the port's promises in plain Python, for tests and for reading."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from consentsvc.domain.consent import (
+    NOTHING_KNOWN,
+    NOTHING_STANDS,
+    Consent,
+    Standing,
+    fold,
+    fold_standing,
+)
+from consentsvc.domain.events import STANDINGS, Event, EventKind, NewEvent, NoticeRef
+from consentsvc.domain.identifiers import (
+    START,
+    CallerId,
+    Position,
+    Pseudonym,
+    PurposeId,
+    RequestId,
+    SubjectId,
+)
+from consentsvc.domain.instants import Instant
+from consentsvc.service.ports import (
+    Clock,
+    Due,
+    Page,
+    Published,
+    Question,
+    Record,
+    Records,
+    Remembered,
+    Request,
+    SubjectRecord,
+    Transaction,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _State:
+    """Everything the log holds. A request works on a layer above it, merged when it succeeds."""
+
+    events: list[Event] = field(default_factory=list)
+    consents: dict[tuple[Pseudonym, PurposeId], Consent] = field(default_factory=dict)
+    standings: dict[Pseudonym, Standing] = field(default_factory=dict)
+    requests: dict[tuple[CallerId, RequestId], tuple[bytes, bytes]] = field(default_factory=dict)
+    notices: list[Published] = field(default_factory=list)
+
+
+class MemoryEventStore:
+    """Keeps the log as long as the process lives."""
+
+    def __init__(
+        self, clock: Clock, random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    ) -> None:
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._store_id = random_bytes(16)
+        self._state = _State()
+        self._pseudonyms: dict[SubjectId, Pseudonym] = {}
+        self._subjects: dict[Pseudonym, SubjectId] = {}
+        self._secrets: dict[str, bytes] = {}
+        self._grown = asyncio.Event()
+
+    @property
+    def store_id(self) -> bytes:
+        """See `EventStore.store_id`."""
+        return self._store_id
+
+    async def head(self) -> Position:
+        """See `EventStore.head`."""
+        return self._head
+
+    async def write(
+        self, work: Callable[[Transaction], T], subjects: Collection[SubjectId] = ()
+    ) -> T:
+        """See `EventStore.write`. Nothing here waits, so a cancel finds it undone or done."""
+        pseudonyms = self._ensured(subjects)
+        layer = _Layer(self._state, self._clock, pseudonyms)
+        result = work(layer)
+        layer.merge()
+        self._grown.set()
+        self._grown = asyncio.Event()
+        return result
+
+    async def records(self, questions: Sequence[Question], as_of: Instant | None = None) -> Records:
+        """See `EventStore.records`."""
+        if as_of is None:
+            return Records(
+                self._head, [[self._record(q.purpose, s) for s in q.subjects] for q in questions]
+            )
+        past = [event for event in self._state.events if event.recorded_at <= as_of]
+        read_at = past[-1].position if past else START
+        return Records(
+            read_at, [[self._folded(past, q.purpose, s) for s in q.subjects] for q in questions]
+        )
+
+    async def subject_record(self, subject: SubjectId) -> tuple[Position, SubjectRecord | None]:
+        """See `EventStore.subject_record`."""
+        pseudonym = self._pseudonyms.get(subject)
+        return self._head, None if pseudonym is None else self._subject_record(pseudonym)
+
+    async def subject_records(
+        self, after: Pseudonym | None, limit: int
+    ) -> tuple[Position, list[SubjectRecord]]:
+        """See `EventStore.subject_records`."""
+        following = sorted(p for p in self._subjects if after is None or p > after)
+        return self._head, [self._subject_record(pseudonym) for pseudonym in following[:limit]]
+
+    async def subjects_of(
+        self, pseudonyms: Collection[Pseudonym]
+    ) -> tuple[Position, list[SubjectRecord]]:
+        """See `EventStore.subjects_of`."""
+        known = [pseudonym for pseudonym in pseudonyms if pseudonym in self._subjects]
+        return self._head, [self._subject_record(pseudonym) for pseudonym in known]
+
+    async def events(self, after: Position, limit: int) -> Page:
+        """See `EventStore.events`."""
+        return Page(self._state.events[after : after + limit], self._head)
+
+    async def subject_events(self, subject: SubjectId, after: Position, limit: int) -> Page:
+        """See `EventStore.subject_events`."""
+        pseudonym = self._pseudonyms.get(subject)
+        theirs = [
+            event
+            for event in self._state.events[after:]
+            if pseudonym is not None and event.pseudonym == pseudonym
+        ]
+        return Page(theirs[:limit], self._head)
+
+    async def published(self) -> list[Published]:
+        """See `EventStore.published`."""
+        return list(self._state.notices)
+
+    async def due(
+        self, given_before: dict[PurposeId, Instant], requested_before: Instant, limit: int
+    ) -> list[Due]:
+        """See `EventStore.due`."""
+        found: list[tuple[Instant, Due]] = []
+        for (pseudonym, purpose), consent in self._state.consents.items():
+            choice, request = consent.choice, consent.request
+            since: list[Instant] = []
+            if choice and choice.kind is EventKind.CONSENT_GIVEN and not choice.expired:
+                before = given_before.get(purpose)
+                since += [choice.recorded_at] * (
+                    before is not None and choice.recorded_at <= before
+                )
+            if request and not request.expired and request.recorded_at <= requested_before:
+                since.append(request.recorded_at)
+            if since:
+                found.append((min(since), Due(self._subjects[pseudonym], purpose)))
+        return [due for _, due in sorted(found)[:limit]]
+
+    async def pseudonyms(self, subjects: Collection[SubjectId]) -> dict[SubjectId, Pseudonym]:
+        """See `EventStore.pseudonyms`."""
+        return self._ensured(subjects)
+
+    async def past(self, position: Position) -> None:
+        """See `EventStore.past`."""
+        while self._head <= position:
+            await self._grown.wait()
+
+    def secret(self, name: str) -> bytes:
+        """See `EventStore.secret`."""
+        return self._secrets.setdefault(name, self._random_bytes(32))
+
+    @property
+    def _head(self) -> Position:
+        return Position(len(self._state.events))
+
+    def _ensured(self, subjects: Collection[SubjectId]) -> dict[SubjectId, Pseudonym]:
+        for subject in subjects:
+            if subject not in self._pseudonyms:
+                pseudonym = Pseudonym(self._random_bytes(16))
+                self._pseudonyms[subject] = pseudonym
+                self._subjects[pseudonym] = subject
+        return {subject: self._pseudonyms[subject] for subject in subjects}
+
+    def _record(self, purpose: PurposeId, subject: SubjectId) -> Record:
+        pseudonym = self._pseudonyms.get(subject)
+        if pseudonym is None:
+            return Record()
+        return Record(
+            pseudonym,
+            self._state.consents.get((pseudonym, purpose), NOTHING_KNOWN),
+            self._state.standings.get(pseudonym, NOTHING_STANDS),
+        )
+
+    def _folded(self, past: list[Event], purpose: PurposeId, subject: SubjectId) -> Record:
+        pseudonym = self._pseudonyms.get(subject)
+        consent, standing = NOTHING_KNOWN, NOTHING_STANDS
+        for event in past:
+            if pseudonym is not None and event.pseudonym == pseudonym:
+                standing = fold_standing(standing, event)
+                if event.purpose == purpose:
+                    consent = fold(consent, event)
+        return Record(pseudonym, consent, standing)
+
+    def _subject_record(self, pseudonym: Pseudonym) -> SubjectRecord:
+        consents = {p: c for (who, p), c in self._state.consents.items() if who == pseudonym}
+        standing = self._state.standings.get(pseudonym, NOTHING_STANDS)
+        return SubjectRecord(self._subjects[pseudonym], pseudonym, standing, consents)
+
+
+class _Layer:
+    """One request's events and states, above those of the log until they are merged into it."""
+
+    def __init__(self, below: _State, clock: Clock, pseudonyms: dict[SubjectId, Pseudonym]) -> None:
+        self._below = below
+        self._mine = _State()
+        self._pseudonyms = pseudonyms
+        last = below.events[-1].recorded_at if below.events else Instant(0)
+        self._now = max(clock(), last)
+
+    @property
+    def now(self) -> Instant:
+        """See `Transaction.now`."""
+        return self._now
+
+    @property
+    def head(self) -> Position:
+        """See `Transaction.head`."""
+        return Position(len(self._below.events) + len(self._mine.events))
+
+    def consent(self, subject: SubjectId, purpose: PurposeId) -> Consent:
+        """See `Transaction.consent`."""
+        key = (self._pseudonyms[subject], purpose)
+        return self._mine.consents.get(key) or self._below.consents.get(key, NOTHING_KNOWN)
+
+    def standing(self, subject: SubjectId) -> Standing:
+        """See `Transaction.standing`."""
+        key = self._pseudonyms[subject]
+        return self._mine.standings.get(key) or self._below.standings.get(key, NOTHING_STANDS)
+
+    def pseudonym(self, subject: SubjectId) -> Pseudonym:
+        """See `Transaction.pseudonym`."""
+        return self._pseudonyms[subject]
+
+    def history(self, subject: SubjectId, purpose: PurposeId, after: Position) -> list[Event]:
+        """See `Transaction.history`."""
+        key = (self._pseudonyms[subject], purpose)
+        events = self._below.events[after:] + self._mine.events
+        return [event for event in events if (event.pseudonym, event.purpose) == key]
+
+    def append(self, event: NewEvent) -> Position:
+        """See `Transaction.append`."""
+        subject = event.personal.subject if event.personal else None
+        pseudonym = None if subject is None else self._pseudonyms[subject]
+        position = Position(self.head + 1)
+        placed = Event(
+            position,
+            self._now,
+            event.kind,
+            event.purpose,
+            pseudonym,
+            event.notice,
+            event.refers_to,
+            event.personal,
+        )
+        if subject is not None and pseudonym is not None:
+            if event.kind in STANDINGS:
+                self._mine.standings[pseudonym] = fold_standing(self.standing(subject), placed)
+            elif event.purpose is not None:
+                consent = fold(self.consent(subject, event.purpose), placed)
+                self._mine.consents[pseudonym, event.purpose] = consent
+        self._mine.events.append(placed)
+        return position
+
+    def publish(self, purpose: PurposeId, notice: NoticeRef, title: str, text: str) -> Position:
+        """See `Transaction.publish`."""
+        position = self.append(NewEvent(EventKind.NOTICE_PUBLISHED, purpose, notice=notice))
+        self._mine.notices.append(Published(position, self._now, purpose, notice, title, text))
+        return position
+
+    def recall(self, request: Request) -> Remembered | None:
+        """See `Transaction.recall`."""
+        found = self._below.requests.get((request.caller, request.id))
+        return None if found is None else Remembered(found[0] == request.content, found[1])
+
+    def remember(self, request: Request, subject: SubjectId, answer: bytes) -> None:
+        """See `Transaction.remember`."""
+        del subject  # nothing is ever erased here
+        self._mine.requests[request.caller, request.id] = (request.content, answer)
+
+    def merge(self) -> None:
+        """Makes everything part of the log at once."""
+        self._below.events.extend(self._mine.events)
+        self._below.consents.update(self._mine.consents)
+        self._below.standings.update(self._mine.standings)
+        self._below.requests.update(self._mine.requests)
+        self._below.notices.extend(self._mine.notices)

@@ -1,0 +1,290 @@
+"""The log on SQLite: one file for events and states, one for the keys, one for the master key."""
+
+import asyncio
+import secrets
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar, cast
+
+from consentsvc.domain.errors import StoreUnavailable
+from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
+from consentsvc.domain.instants import Instant
+from consentsvc.service.ports import (
+    Clock,
+    Due,
+    Page,
+    Published,
+    Question,
+    Records,
+    SubjectRecord,
+    Transaction,
+)
+from consentsvc.storage import sqlite_reads, sqlite_states
+from consentsvc.storage.database import Database
+from consentsvc.storage.group_commit import GroupCommit
+from consentsvc.storage.keyring import Keyring
+from consentsvc.storage.sqlite_files import Files, prepare
+from consentsvc.storage.sqlite_states import Notices
+from consentsvc.storage.sqlite_transaction import SqliteTransaction
+
+T = TypeVar("T")
+
+# How soon a write by another process is noticed. One cheap look at the file's data version each
+# time, so that a follower's delay stays well below what a person notices.
+_LOOK_EVERY_SECONDS = 0.05
+
+
+class _Unit(NamedTuple):
+    work: Callable[[Transaction], object]
+    subjects: frozenset[SubjectId]
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What the store has written since it was opened."""
+
+    commits: int = 0
+    requests: int = 0
+    events: int = 0
+
+
+class SqliteEventStore:
+    """See `EventStore`. Made by `open_sqlite`."""
+
+    def __init__(
+        self,
+        files: Files,
+        keyring: Keyring,
+        writer: Database,
+        checks: Database,
+        pages: Database,
+        clock: Clock,
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._files = files
+        self._keyring = keyring
+        self._writer = writer
+        # Two readers, so that a follower paging through years of events is not in front of a
+        # mailer's check.
+        self._checks = checks
+        self._pages = pages
+        self._clock = clock
+        self._random_bytes = random_bytes
+        self._notices = Notices()
+        self._commits = GroupCommit(self._commit)
+        self._known_head = Position(0)
+        self._grown = asyncio.Event()
+        self.statistics = Statistics()
+
+    @property
+    def store_id(self) -> bytes:
+        """See `EventStore.store_id`."""
+        return self._files.store_id
+
+    async def head(self) -> Position:
+        """See `EventStore.head`."""
+        return await self._read(self._checks, lambda raw: sqlite_states.last_event(raw)[0])
+
+    async def write(
+        self, work: Callable[[Transaction], T], subjects: Collection[SubjectId] = ()
+    ) -> T:
+        """See `EventStore.write`."""
+        return cast(T, await self._commits.submit(_Unit(work, frozenset(subjects))))
+
+    async def records(self, questions: Sequence[Question], as_of: Instant | None = None) -> Records:
+        """See `EventStore.records`."""
+        if as_of is None:
+            return await self._read(
+                self._checks, lambda raw: sqlite_reads.records(raw, self._notices, questions)
+            )
+        moment = as_of
+        return await self._read(
+            self._pages, lambda raw: sqlite_reads.records_as_of(raw, questions, moment)
+        )
+
+    async def subject_record(self, subject: SubjectId) -> tuple[Position, SubjectRecord | None]:
+        """See `EventStore.subject_record`."""
+        return await self._read(
+            self._checks, lambda raw: sqlite_reads.subject_record(raw, self._notices, subject)
+        )
+
+    async def subject_records(
+        self, after: Pseudonym | None, limit: int
+    ) -> tuple[Position, list[SubjectRecord]]:
+        """See `EventStore.subject_records`."""
+        return await self._read(
+            self._pages,
+            lambda raw: sqlite_reads.subject_records(raw, self._notices, after, limit),
+        )
+
+    async def subjects_of(
+        self, pseudonyms: Collection[Pseudonym]
+    ) -> tuple[Position, list[SubjectRecord]]:
+        """See `EventStore.subjects_of`."""
+        return await self._read(
+            self._pages, lambda raw: sqlite_reads.subjects_of(raw, self._notices, pseudonyms)
+        )
+
+    async def events(self, after: Position, limit: int) -> Page:
+        """See `EventStore.events`."""
+        return await self._read(
+            self._pages, lambda raw: sqlite_reads.events(raw, self._keyring, after, limit)
+        )
+
+    async def subject_events(self, subject: SubjectId, after: Position, limit: int) -> Page:
+        """See `EventStore.subject_events`."""
+        return await self._read(
+            self._pages,
+            lambda raw: sqlite_reads.subject_events(raw, self._keyring, subject, after, limit),
+        )
+
+    async def published(self) -> list[Published]:
+        """See `EventStore.published`."""
+        return await self._read(self._pages, sqlite_reads.published)
+
+    async def due(
+        self, given_before: dict[PurposeId, Instant], requested_before: Instant, limit: int
+    ) -> list[Due]:
+        """See `EventStore.due`."""
+        return await self._read(
+            self._pages,
+            lambda raw: sqlite_reads.due(raw, given_before, requested_before, limit),
+        )
+
+    async def pseudonyms(self, subjects: Collection[SubjectId]) -> dict[SubjectId, Pseudonym]:
+        """See `EventStore.pseudonyms`."""
+        wanted = frozenset(subjects)
+        known = await self._read(self._checks, lambda raw: self._keyring.pseudonyms(raw, wanted))
+        if len(known) == len(wanted):
+            return known
+        return await self.write(
+            lambda transaction: {one: transaction.pseudonym(one) for one in wanted}, wanted
+        )
+
+    async def past(self, position: Position) -> None:
+        """See `EventStore.past`."""
+        while self._known_head <= position:
+            await self._grown.wait()
+
+    def secret(self, name: str) -> bytes:
+        """See `EventStore.secret`."""
+        return self._files.secrets[name]
+
+    async def refresh(self) -> None:
+        """Looks at the head, so that followers start from what is there."""
+        self._grow_to(await self.head())
+
+    async def close(self) -> None:
+        """Commits what is waiting and takes nothing more. The connections are the opener's."""
+        await self._commits.close()
+
+    async def look_for_others(self) -> None:
+        """Notices what other processes append to the file, until it is cancelled."""
+        version = 0
+        while True:
+            with suppress(StoreUnavailable):  # the next look may succeed; readers tell meanwhile
+                now = await self._read(self._pages, sqlite_reads.data_version)
+                if now != version:
+                    version = now
+                    await self.refresh()
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
+
+    def _grow_to(self, head: Position) -> None:
+        if head > self._known_head:
+            self._known_head = head
+            self._grown.set()
+            self._grown = asyncio.Event()
+
+    @staticmethod
+    async def _read(database: Database, query: Callable[[sqlite3.Connection], T]) -> T:
+        try:
+            return await database.run(query)
+        except sqlite3.Error as error:
+            raise StoreUnavailable("the store cannot be read now") from error
+
+    async def _commit(self, group: Sequence[_Unit]) -> Sequence[object]:
+        head_before = self._known_head
+        try:
+            outcomes, head = await self._writer.run(lambda raw: self._commit_now(raw, group))
+        except sqlite3.Error as error:
+            raise StoreUnavailable("the store cannot be written now") from error
+        self.statistics.commits += 1
+        self.statistics.requests += len(group)
+        self.statistics.events += max(0, head - head_before)
+        self._grow_to(head)
+        return outcomes
+
+    def _commit_now(
+        self, connection: sqlite3.Connection, group: Sequence[_Unit]
+    ) -> tuple[list[object], Position]:
+        subjects = frozenset[SubjectId]().union(*(unit.subjects for unit in group))
+        pseudonyms = self._keyring.ensure(connection, subjects)
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            outcomes = [self._one(connection, pseudonyms, unit) for unit in group]
+            head, _ = sqlite_states.last_event(connection)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return outcomes, head
+
+    def _one(
+        self,
+        connection: sqlite3.Connection,
+        pseudonyms: dict[SubjectId, Pseudonym],
+        unit: _Unit,
+    ) -> object:
+        connection.execute("SAVEPOINT request")
+        try:
+            transaction = SqliteTransaction(
+                connection,
+                self._notices,
+                self._keyring,
+                pseudonyms,
+                self._files.secrets["requests"],
+                self._random_bytes,
+                self._clock(),
+            )
+            outcome = unit.work(transaction)
+        except sqlite3.Error:
+            raise  # the database itself: nobody in the group can be promised anything
+        except Exception as error:  # noqa: BLE001 - it belongs to this request, not to the group
+            connection.execute("ROLLBACK TO request")
+            connection.execute("RELEASE request")
+            return error
+        connection.execute("RELEASE request")
+        return outcome
+
+
+@asynccontextmanager
+async def open_sqlite(
+    path: Path,
+    *,
+    clock: Clock,
+    master_key_file: Path | None = None,
+    random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+) -> AsyncIterator[SqliteEventStore]:
+    """Opens the log at a path, making what is not there yet; raises `StoreRefused` if it cannot.
+
+    The keys lie beside it in `NAME.keys`, wrapped under the master key in `master_key_file`,
+    by default `NAME.master-key`.
+    """
+    async with AsyncExitStack() as stack:
+        files, keyring = await asyncio.to_thread(prepare, path, master_key_file, random_bytes)
+        opened = []
+        for read_only in (False, True, True):
+            database = await Database.open(files.log, files.keys, read_only=read_only)
+            stack.push_async_callback(database.close)
+            opened.append(database)
+        writer, checks, pages = opened
+        store = SqliteEventStore(files, keyring, writer, checks, pages, clock, random_bytes)
+        stack.push_async_callback(store.close)
+        looking = asyncio.create_task(store.look_for_others(), name="look for other writers")
+        stack.callback(looking.cancel)
+        await store.refresh()
+        yield store

@@ -1,0 +1,262 @@
+"""Queries on SQLite, each a whole unit of work inside one read transaction."""
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+from consentsvc.domain.consent import (
+    NOTHING_KNOWN,
+    NOTHING_STANDS,
+    Standing,
+    fold,
+    fold_standing,
+)
+from consentsvc.domain.events import Event, NoticeRef
+from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
+from consentsvc.domain.instants import Instant
+from consentsvc.service.ports import Due, Page, Published, Question, Record, Records, SubjectRecord
+from consentsvc.storage import codec
+from consentsvc.storage.keyring import Keyring
+from consentsvc.storage.sqlite_states import (
+    CONSENT_COLUMNS,
+    Notices,
+    consent_of,
+    last_event,
+    read_consents,
+    read_standing,
+)
+
+# One statement for a whole list: json_each hands SQLite the subjects in one go, and the two joins
+# are look-ups by key. A statement for each subject would cost several times as much.
+_RECORDS = f"""
+SELECT asked.key, subject.pseudonym, standing.restriction, standing.death,
+       {", ".join("consent." + column.strip() for column in CONSENT_COLUMNS.split(","))}
+FROM json_each(?1) AS asked
+CROSS JOIN keys.subject AS subject ON subject.subject_id = asked.value
+LEFT JOIN consent ON consent.pseudonym = subject.pseudonym AND consent.purpose = ?2
+LEFT JOIN standing ON standing.pseudonym = subject.pseudonym
+"""  # noqa: S608 - column names, all constants
+
+
+@contextmanager
+def _reading(connection: sqlite3.Connection) -> Iterator[Position]:
+    """Holds one view of the log, and tells its head."""
+    connection.execute("BEGIN")
+    try:
+        yield last_event(connection)[0]
+    finally:
+        connection.execute("COMMIT")
+
+
+def records(
+    connection: sqlite3.Connection, notices: Notices, questions: Sequence[Question]
+) -> Records:
+    """Reads states at the head."""
+    with _reading(connection) as head:
+        return Records(head, [_records(connection, notices, one) for one in questions])
+
+
+def _records(connection: sqlite3.Connection, notices: Notices, question: Question) -> list[Record]:
+    found = [_UNKNOWN] * len(question.subjects)
+    for row in connection.execute(_RECORDS, (json.dumps(question.subjects), question.purpose)):
+        key, pseudonym, restriction, death, position = row[:5]
+        standing = (
+            NOTHING_STANDS
+            if restriction is None and death is None
+            else Standing(restriction, death)
+        )
+        consent = NOTHING_KNOWN if position is None else consent_of(connection, notices, row[4:])
+        found[key] = Record(pseudonym, consent, standing)
+    return found
+
+
+_UNKNOWN = Record()
+
+
+def records_as_of(
+    connection: sqlite3.Connection, questions: Sequence[Question], moment: Instant
+) -> Records:
+    """Folds states from the events recorded at or before a moment."""
+    with _reading(connection):
+        row = connection.execute(
+            "SELECT position FROM event WHERE recorded_at <= ?"
+            " ORDER BY recorded_at DESC, position DESC LIMIT 1",
+            (moment,),
+        ).fetchone()
+        read_at = START if row is None else Position(row[0])
+        answers = [
+            [
+                _folded(connection, question.purpose, subject, read_at)
+                for subject in question.subjects
+            ]
+            for question in questions
+        ]
+    return Records(read_at, answers)
+
+
+def _folded(
+    connection: sqlite3.Connection, purpose: PurposeId, subject: SubjectId, until: Position
+) -> Record:
+    pseudonym = Keyring.pseudonyms(connection, [subject]).get(subject)
+    consent, standing = NOTHING_KNOWN, NOTHING_STANDS
+    if pseudonym is not None:
+        rows = connection.execute(
+            "SELECT header FROM event WHERE pseudonym = ? AND position <= ? ORDER BY position",
+            (pseudonym, until),
+        )
+        for (header,) in rows:
+            event = codec.read_header(header).event
+            standing = fold_standing(standing, event)
+            if event.purpose == purpose:
+                consent = fold(consent, event)
+    return Record(pseudonym, consent, standing)
+
+
+def subject_record(
+    connection: sqlite3.Connection, notices: Notices, subject: SubjectId
+) -> tuple[Position, SubjectRecord | None]:
+    """Reads all states of one subject."""
+    with _reading(connection) as head:
+        pseudonym = Keyring.pseudonyms(connection, [subject]).get(subject)
+        if pseudonym is None:
+            return head, None
+        return head, _subject_record(connection, notices, subject, pseudonym)
+
+
+def subject_records(
+    connection: sqlite3.Connection, notices: Notices, after: Pseudonym | None, limit: int
+) -> tuple[Position, list[SubjectRecord]]:
+    """Reads the states of subjects in the order of their pseudonyms."""
+    with _reading(connection) as head:
+        rows = connection.execute(
+            "SELECT subject_id, pseudonym FROM keys.subject WHERE pseudonym > ?"
+            " ORDER BY pseudonym LIMIT ?",
+            (after or b"", limit),
+        ).fetchall()
+        return head, [_subject_record(connection, notices, *row) for row in rows]
+
+
+def subjects_of(
+    connection: sqlite3.Connection, notices: Notices, pseudonyms: Collection[Pseudonym]
+) -> tuple[Position, list[SubjectRecord]]:
+    """Reads all states of the subjects behind pseudonyms."""
+    found = []
+    with _reading(connection) as head:
+        for pseudonym in pseudonyms:
+            row = connection.execute(
+                "SELECT subject_id FROM keys.subject WHERE pseudonym = ?", (pseudonym,)
+            ).fetchone()
+            if row is not None:
+                found.append(_subject_record(connection, notices, row[0], pseudonym))
+    return head, found
+
+
+def _subject_record(
+    connection: sqlite3.Connection, notices: Notices, subject: SubjectId, pseudonym: Pseudonym
+) -> SubjectRecord:
+    return SubjectRecord(
+        subject,
+        pseudonym,
+        read_standing(connection, pseudonym),
+        read_consents(connection, notices, pseudonym),
+    )
+
+
+_EVENTS = """
+SELECT event.header, personal_part.sealed
+FROM event LEFT JOIN personal_part ON personal_part.position = event.position
+"""
+
+
+def events(connection: sqlite3.Connection, keyring: Keyring, after: Position, limit: int) -> Page:
+    """Reads the events past a position."""
+    with _reading(connection) as head:
+        rows = connection.execute(
+            _EVENTS + "WHERE event.position > ? ORDER BY event.position LIMIT ?", (after, limit)
+        ).fetchall()
+        return Page(_opened(connection, keyring, rows), head)
+
+
+def subject_events(
+    connection: sqlite3.Connection,
+    keyring: Keyring,
+    subject: SubjectId,
+    after: Position,
+    limit: int,
+) -> Page:
+    """Reads one subject's events past a position."""
+    with _reading(connection) as head:
+        pseudonym = Keyring.pseudonyms(connection, [subject]).get(subject)
+        rows = connection.execute(
+            _EVENTS + "WHERE event.pseudonym = ? AND event.position > ?"
+            " ORDER BY event.position LIMIT ?",
+            (pseudonym, after, limit),
+        ).fetchall()
+        return Page(_opened(connection, keyring, rows), head)
+
+
+def _opened(
+    connection: sqlite3.Connection, keyring: Keyring, rows: Iterable[tuple[bytes, bytes | None]]
+) -> list[Event]:
+    keys: dict[Pseudonym, bytes] = {}
+    opened = []
+    for data, sealed in rows:
+        header = codec.read_header(data)
+        event = header.event
+        if event.pseudonym is not None:
+            if event.pseudonym not in keys:
+                found = keyring.open(connection, event.pseudonym)
+                if found is None:
+                    raise codec.Damaged(f"no key for the event at position {event.position}")
+                keys[event.pseudonym] = found[1]
+            if sealed is None or header.commitment is None:
+                raise codec.Damaged(f"no personal part at position {event.position}")
+            personal = codec.unseal(
+                sealed, keys[event.pseudonym], event.pseudonym, event.purpose, header.commitment
+            )
+            event = replace(event, personal=personal)
+        opened.append(event)
+    return opened
+
+
+def published(connection: sqlite3.Connection) -> list[Published]:
+    """Reads every notice ever published."""
+    rows = connection.execute(
+        "SELECT position, recorded_at, notice.purpose, version, locale, sha256, title, text"
+        " FROM notice JOIN event USING (position) ORDER BY position"
+    )
+    return [
+        Published(position, recorded_at, purpose, NoticeRef(version, locale, sha256), title, text)
+        for position, recorded_at, purpose, version, locale, sha256, title, text in rows
+    ]
+
+
+def due(
+    connection: sqlite3.Connection,
+    given_before: dict[PurposeId, Instant],
+    requested_before: Instant,
+    limit: int,
+) -> list[Due]:
+    """Finds consents and requests that may have run out, the oldest of each kind first."""
+    found = []
+    for purpose, before in given_before.items():
+        found += connection.execute(
+            "SELECT subject_id, purpose FROM consent JOIN keys.subject USING (pseudonym)"
+            " WHERE choice_kind = 'consent_given' AND choice_expired = 0"
+            " AND purpose = ? AND chosen_at <= ? ORDER BY chosen_at LIMIT ?",
+            (purpose, before, limit),
+        ).fetchall()
+    found += connection.execute(
+        "SELECT subject_id, purpose FROM consent JOIN keys.subject USING (pseudonym)"
+        " WHERE request_position IS NOT NULL AND request_expired = 0"
+        " AND requested_at <= ? ORDER BY requested_at LIMIT ?",
+        (requested_before, limit),
+    ).fetchall()
+    return [Due(*row) for row in dict.fromkeys(found)]
+
+
+def data_version(connection: sqlite3.Connection) -> int:
+    """Tells whether another connection has committed since the last look."""
+    return int(connection.execute("PRAGMA data_version").fetchone()[0])

@@ -1,0 +1,1 @@
+"""Protobuf in, protobuf out: translation, errors, limits, and one thin servicer per service."""

@@ -1,0 +1,156 @@
+"""ConsentService."""
+
+from typing import Any
+
+from consentsvc.domain import identifiers
+from consentsvc.domain.catalogue import Catalogue
+from consentsvc.domain.errors import BatchTooLarge, InvalidRequest
+from consentsvc.rpc import translate
+from consentsvc.rpc.limits import MAX_CHANGES, page_size
+from consentsvc.rpc.reading import at_least, page_start
+from consentsvc.rpc.tokens import Kind, Tokens
+from consentsvc.rpc.writing import request_of
+from consentsvc.service.consents import Consents, UpdateConsents
+from consentsvc.service.queries import Queries
+from consentsvc.v1 import consent_service_pb2 as messages
+from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceServicer
+
+_PAGE, _LARGEST_PAGE = 100, 500
+# An event carries up to 20 KB of evidence, and a page must fit into 4 MiB, the size beyond which a
+# gRPC client refuses a message unless told otherwise.
+_EVENTS, _MOST_EVENTS = 50, 100
+
+
+class ConsentServicer(ConsentServiceServicer):
+    """Shows a customer's choices and changes them."""
+
+    def __init__(
+        self, consents: Consents, queries: Queries, catalogue: Catalogue, tokens: Tokens
+    ) -> None:
+        self._consents = consents
+        self._queries = queries
+        self._catalogue = catalogue
+        self._tokens = tokens
+
+    async def ListPurposes(
+        self, request: messages.ListPurposesRequest, context: Any
+    ) -> messages.ListPurposesResponse:
+        """See the proto."""
+        if request.locale not in self._catalogue.locales:
+            known = ", ".join(self._catalogue.locales)
+            raise InvalidRequest.field("locale", f"must be one of {known}")
+        purposes = self._catalogue.purposes.values()
+        return messages.ListPurposesResponse(
+            purposes=[translate.purpose(one, request.locale) for one in purposes],
+            locales=self._catalogue.locales,
+        )
+
+    async def ListConsents(
+        self, request: messages.ListConsentsRequest, context: Any
+    ) -> messages.ListConsentsResponse:
+        """See the proto."""
+        subject = identifiers.subject_id(request.subject_id)
+        size = page_size(request.page_size, _PAGE, _LARGEST_PAGE)
+        first = page_start(request.page_token, self._tokens, Kind.CONSENTS_PAGE)
+        choices = await self._queries.choices(
+            subject, at_least(request.at_least_as_fresh, self._tokens)
+        )
+        following = first + size
+        more = following < len(choices.entries)
+        return messages.ListConsentsResponse(
+            consents=[
+                messages.ConsentEntry(
+                    consent=translate.consent(one.purpose, one.consent),
+                    decision=translate.decision(one.decision),
+                )
+                for one in choices.entries[first:following]
+            ],
+            standing=translate.standing(choices.standing),
+            next_page_token=self._tokens.make(Kind.CONSENTS_PAGE, following) if more else "",
+            read_at=self._tokens.make(Kind.FRESHNESS, choices.read_at),
+        )
+
+    async def UpdateConsents(
+        self, request: messages.UpdateConsentsRequest, context: Any
+    ) -> messages.UpdateConsentsResponse:
+        """See the proto."""
+        updated = await self._consents.update(_update(request, context))
+        outcomes = zip(updated.written.outcomes, updated.confirmation_tokens, strict=True)
+        return messages.UpdateConsentsResponse(
+            outcomes=[translate.outcome(one, token) for one, token in outcomes],
+            written_at=self._tokens.make(Kind.FRESHNESS, updated.written.written_at),
+        )
+
+    async def ConfirmConsent(
+        self, request: messages.ConfirmConsentRequest, context: Any
+    ) -> messages.ConfirmConsentResponse:
+        """See the proto."""
+        written = await self._consents.confirm(
+            request.token, translate.evidence(request.evidence), request_of(request, context)
+        )
+        outcome = written.outcomes[0]
+        return messages.ConfirmConsentResponse(
+            purpose_id=outcome.purpose or "",
+            position=outcome.position or 0,
+            written_at=self._tokens.make(Kind.FRESHNESS, written.written_at),
+        )
+
+    async def RedeemLink(
+        self, request: messages.RedeemLinkRequest, context: Any
+    ) -> messages.RedeemLinkResponse:
+        """See the proto."""
+        written = await self._consents.redeem(
+            request.token, translate.evidence(request.evidence), request_of(request, context)
+        )
+        outcome = written.outcomes[0]
+        return messages.RedeemLinkResponse(
+            purpose_id=outcome.purpose or "",
+            effect=translate.effect(outcome.effect),
+            written_at=self._tokens.make(Kind.FRESHNESS, written.written_at),
+        )
+
+    async def ListConsentEvents(
+        self, request: messages.ListConsentEventsRequest, context: Any
+    ) -> messages.ListConsentEventsResponse:
+        """See the proto."""
+        subject = identifiers.subject_id(request.subject_id)
+        size = page_size(request.page_size, _EVENTS, _MOST_EVENTS)
+        after = page_start(request.page_token, self._tokens, Kind.HISTORY_PAGE)
+        page = await self._queries.history(
+            subject, after, size + 1, at_least(request.at_least_as_fresh, self._tokens)
+        )
+        shown = page.events[:size]
+        more = len(page.events) > size
+        return messages.ListConsentEventsResponse(
+            events=[translate.event(one, with_evidence=True) for one in shown],
+            next_page_token=(
+                self._tokens.make(Kind.HISTORY_PAGE, shown[-1].position) if more else ""
+            ),
+            read_at=self._tokens.make(Kind.FRESHNESS, page.head),
+        )
+
+
+def _update(request: messages.UpdateConsentsRequest, context: Any) -> UpdateConsents:
+    if not request.changes:
+        raise InvalidRequest.field("changes", "must not be empty")
+    if len(request.changes) > MAX_CHANGES:
+        raise BatchTooLarge(
+            f"{len(request.changes)} changes where {MAX_CHANGES} fit",
+            items=str(len(request.changes)),
+            limit=str(MAX_CHANGES),
+        )
+    return UpdateConsents(
+        subject=identifiers.subject_id(request.subject_id),
+        actor=translate.actor(request.actor),
+        channel=translate.channel(request.channel),
+        changes=[
+            translate.change(one, f"changes[{index}]") for index, one in enumerate(request.changes)
+        ],
+        request=request_of(request, context),
+        evidence=translate.evidence(request.evidence),
+        claimed_at=(
+            translate.moment(request.claimed_time, "claimed_time")
+            if request.HasField("claimed_time")
+            else None
+        ),
+    )

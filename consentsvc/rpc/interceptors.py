@@ -1,0 +1,144 @@
+"""The one door of every method: what comes in is parsed, admitted and answered, or refused.
+
+Nothing else may send an error: grpc would put an exception's text on the wire.
+"""
+
+import asyncio
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, NoReturn, TypeAlias
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError, Message
+
+from consentsvc.domain.errors import Error, MalformedMessage
+from consentsvc.rpc import errors
+from consentsvc.rpc.callers import caller
+from consentsvc.rpc.limits import RateLimit
+
+_log = structlog.get_logger(__name__)
+
+# A caller without a deadline must not hold a worker for ever; a caller with one decides itself.
+UNARY_SECONDS = 60.0
+
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+
+class _Malformed:
+    """Stands for bytes that are not the message that the method takes."""
+
+
+class Door(grpc.aio.ServerInterceptor):
+    """Parses, limits, answers errors in the contract's form, and lets nothing else out."""
+
+    def __init__(self, rate: RateLimit | None, services: frozenset[str]) -> None:
+        self._rate = rate
+        self._services = services
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> "Handler | None":
+        """Puts the door in front of the methods of our own services."""
+        handler = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or method.rpartition("/")[0].strip("/") not in self._services:
+            return handler
+        parse = _tolerant(handler.request_deserializer)
+        if handler.request_streaming:
+            answer = self._streaming(handler.stream_stream, method, both=True)
+            return grpc.stream_stream_rpc_method_handler(answer, parse, handler.response_serializer)
+        if handler.response_streaming:
+            answer = self._streaming(handler.unary_stream, method, both=False)
+            return grpc.unary_stream_rpc_method_handler(answer, parse, handler.response_serializer)
+        answer = self._unary(handler.unary_unary, method)
+        return grpc.unary_unary_rpc_method_handler(answer, parse, handler.response_serializer)
+
+    def _unary(self, behaviour: Any, method: str) -> Any:
+        async def answer(request: Any, context: Context) -> Any:
+            try:
+                self._admit(context)
+                limit = UNARY_SECONDS if context.time_remaining() is None else None
+                async with asyncio.timeout(limit):
+                    return await behaviour(_known(request), context)
+            except Exception as error:  # noqa: BLE001 - the last place that can hold it back
+                await _refuse(context, error, method)
+
+        return answer
+
+    def _streaming(self, behaviour: Any, method: str, *, both: bool) -> Any:
+        async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
+            try:
+                if not both:
+                    self._admit(context)
+                incoming = self._admitted(request, context) if both else _known(request)
+                async with aclosing(behaviour(incoming, context)) as responses:
+                    async for response in responses:
+                        yield response
+            except Exception as error:  # noqa: BLE001 - the last place that can hold it back
+                await _refuse(context, error, method)
+
+        return answer
+
+    async def _admitted(self, requests: Any, context: Context) -> AsyncIterator[Any]:
+        async for request in requests:
+            self._admit(context)
+            yield _known(request)
+
+    def _admit(self, context: Context) -> None:
+        if self._rate is not None:
+            self._rate.admit(caller(context).share)
+
+
+def _tolerant(parse: Any) -> Any:
+    def parsed(data: bytes) -> Message | _Malformed:
+        # grpc would answer INTERNAL for bytes that the caller got wrong.
+        try:
+            message: Message = parse(data)
+        except (DecodeError, UnicodeDecodeError):
+            return _Malformed()
+        return message
+
+    return parsed
+
+
+def _known(request: Any) -> Any:
+    if isinstance(request, _Malformed):
+        raise MalformedMessage.field("", "the bytes are not a message of the expected type")
+    return request
+
+
+async def _refuse(context: Context, error: Exception, method: str) -> NoReturn:
+    if isinstance(error, Error):
+        if error.__cause__ is not None:
+            _log.warning(
+                "request_failed",
+                method=method,
+                reason=error.reason,
+                cause=type(error.__cause__).__name__,
+            )
+        await context.abort(errors.code(error), error.message, errors.trailers(error))
+    if isinstance(error, TimeoutError):
+        await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, "the server's own limit is over")
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    _log.error("unforeseen_error", method=method, error=type(error).__name__, stack=_stack(error))
+    await context.abort(grpc.StatusCode.INTERNAL, "internal error")
+
+
+def _stack(error: Exception) -> list[str]:
+    """Where it happened, all the way down, without the values: those could be personal."""
+    chain: BaseException | None = error
+    stack = []
+    while chain is not None:
+        stack.append(type(chain).__name__)
+        stack += [
+            f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
+            for frame in traceback.extract_tb(chain.__traceback__)
+        ]
+        chain = chain.__cause__ or chain.__context__
+    return stack

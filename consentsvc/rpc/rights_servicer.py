@@ -1,0 +1,98 @@
+"""SubjectRightsService."""
+
+from typing import Any, Protocol
+
+from consentsvc.domain import identifiers
+from consentsvc.domain.errors import InvalidRequest
+from consentsvc.domain.events import Actor
+from consentsvc.rpc import translate
+from consentsvc.rpc.limits import MAX_CHANGES
+from consentsvc.rpc.tokens import Kind, Tokens
+from consentsvc.rpc.writing import Write, request_of
+from consentsvc.service.requests import Written
+from consentsvc.service.rights import Instruction, Rights
+from consentsvc.v1 import consent_pb2 as consent_messages
+from consentsvc.v1 import subject_rights_service_pb2 as messages
+from consentsvc.v1.subject_rights_service_pb2_grpc import SubjectRightsServiceServicer
+
+
+class _Instructing(Write, Protocol):
+    """What every request of this service says."""
+
+    @property
+    def subject_id(self) -> str: ...
+    @property
+    def actor(self) -> consent_messages.Actor: ...
+    @property
+    def channel(self) -> str: ...
+
+
+class RightsServicer(SubjectRightsServiceServicer):
+    """Carries out what the law gives a person beyond their choices."""
+
+    def __init__(self, rights: Rights, tokens: Tokens) -> None:
+        self._rights = rights
+        self._tokens = tokens
+
+    async def RestrictProcessing(
+        self, request: messages.RestrictProcessingRequest, context: Any
+    ) -> messages.RestrictProcessingResponse:
+        """See the proto."""
+        actor = translate.actor(request.actor)
+        written = await self._rights.restrict(_instruction(request, context, actor))
+        return messages.RestrictProcessingResponse(
+            effect=translate.effect(written.outcomes[0].effect), written_at=self._at(written)
+        )
+
+    async def LiftRestriction(
+        self, request: messages.LiftRestrictionRequest, context: Any
+    ) -> messages.LiftRestrictionResponse:
+        """See the proto."""
+        actor = translate.actor(request.actor)
+        written = await self._rights.lift(_instruction(request, context, actor))
+        return messages.LiftRestrictionResponse(
+            effect=translate.effect(written.outcomes[0].effect), written_at=self._at(written)
+        )
+
+    async def RevokeConsents(
+        self, request: messages.RevokeConsentsRequest, context: Any
+    ) -> messages.RevokeConsentsResponse:
+        """See the proto."""
+        actor = translate.somebody_else(request.actor)
+        count = len(request.purpose_ids)
+        if not 1 <= count <= MAX_CHANGES or len(set(request.purpose_ids)) != count:
+            raise InvalidRequest.field("purpose_ids", f"must be 1 to {MAX_CHANGES}, none twice")
+        written = await self._rights.revoke(
+            _instruction(request, context, actor),
+            [
+                identifiers.purpose_id(one, f"purpose_ids[{index}]")
+                for index, one in enumerate(request.purpose_ids)
+            ],
+            translate.revocation(request.reason),
+        )
+        return messages.RevokeConsentsResponse(
+            outcomes=[translate.outcome(one) for one in written.outcomes],
+            written_at=self._at(written),
+        )
+
+    async def ReportDeath(
+        self, request: messages.ReportDeathRequest, context: Any
+    ) -> messages.ReportDeathResponse:
+        """See the proto."""
+        actor = translate.somebody_else(request.actor)
+        written = await self._rights.report_death(_instruction(request, context, actor))
+        return messages.ReportDeathResponse(
+            effect=translate.effect(written.outcomes[0].effect), written_at=self._at(written)
+        )
+
+    def _at(self, written: Written) -> str:
+        return self._tokens.make(Kind.FRESHNESS, written.written_at)
+
+
+def _instruction(request: _Instructing, context: Any, actor: Actor) -> Instruction:
+    return Instruction(
+        subject=identifiers.subject_id(request.subject_id),
+        actor=actor,
+        channel=translate.channel(request.channel),
+        request=request_of(request, context),
+    )

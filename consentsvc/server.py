@@ -1,0 +1,249 @@
+"""The composition root: opens the store, wires the use cases to the wire, serves, stops."""
+
+import asyncio
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+
+import grpc
+import structlog
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+
+from consentsvc import catalogue as catalogues
+from consentsvc.config import Settings
+from consentsvc.domain.catalogue import Catalogue
+from consentsvc.domain.errors import Error
+from consentsvc.domain.instants import Instant
+from consentsvc.rpc.consent_servicer import ConsentServicer
+from consentsvc.rpc.event_servicer import EventServicer
+from consentsvc.rpc.interceptors import Door
+from consentsvc.rpc.limits import MAX_MESSAGE_BYTES, RateLimit
+from consentsvc.rpc.query_servicer import QueryServicer
+from consentsvc.rpc.rights_servicer import RightsServicer
+from consentsvc.rpc.tokens import Tokens
+from consentsvc.service import notices
+from consentsvc.service.consents import Consents
+from consentsvc.service.expiry import Sweeper
+from consentsvc.service.following import Following
+from consentsvc.service.links import Links
+from consentsvc.service.ports import Clock, EventStore
+from consentsvc.service.queries import Queries
+from consentsvc.service.rights import Rights
+from consentsvc.storage.opening import SQLITE, open_store
+from consentsvc.storage.sqlite import SqliteEventStore
+from consentsvc.v1 import (
+    consent_event_service_pb2,
+    consent_event_service_pb2_grpc,
+    consent_query_service_pb2,
+    consent_query_service_pb2_grpc,
+    consent_service_pb2,
+    consent_service_pb2_grpc,
+    subject_rights_service_pb2,
+    subject_rights_service_pb2_grpc,
+)
+
+_log = structlog.get_logger(__name__)
+
+SERVICES = tuple(
+    file.DESCRIPTOR.services_by_name[name].full_name
+    for file, name in (
+        (consent_query_service_pb2, "ConsentQueryService"),
+        (consent_service_pb2, "ConsentService"),
+        (consent_event_service_pb2, "ConsentEventService"),
+        (subject_rights_service_pb2, "SubjectRightsService"),
+    )
+)
+
+_OPTIONS = [
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # Two servers on one port would each have half of the calls, and their own idea of the store.
+    ("grpc.so_reuseport", 0),
+    # Followers ping on a quiet connection so that a proxy does not cut it; by default the server
+    # would cut them itself for pinging more often than every five minutes.
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    # And a peer that is gone is noticed within two minutes.
+    ("grpc.keepalive_time_ms", 90_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+]
+
+# More calls at once than this wait at the door of a server that is already slow: refusing them
+# lets their callers go elsewhere.
+_CONCURRENT_CALLS = 2_000
+
+_HEALTH_EVERY = 1.0
+
+
+class CannotListen(Exception):
+    """The address is taken, or not one of this machine."""
+
+
+class Server:
+    """A server that listens. Made by `started`."""
+
+    def __init__(self, grpc_server: grpc.aio.Server, following: Following, port: int) -> None:
+        self._grpc_server = grpc_server
+        self._following = following
+        self.port = port
+
+    async def drain(self, seconds: float) -> None:
+        """Takes no more calls, ends every watch, and lets other calls go on for a while."""
+        self._following.stop()
+        await self._grpc_server.stop(seconds)
+
+    async def stop(self) -> None:
+        """Ends every call at once."""
+        self._following.stop()
+        await self._grpc_server.stop(None)
+
+
+def system_clock() -> Instant:
+    """The machine's time."""
+    return Instant(time.time_ns() // 1_000)
+
+
+@asynccontextmanager
+async def started(
+    store: EventStore, catalogue: Catalogue, clock: Clock, settings: Settings
+) -> AsyncIterator[Server]:
+    """Serves a store for as long as the block runs; leaving it ends every call at once.
+
+    Raises `NoticesChanged` if the catalogue rewrites history, `CannotListen` for an address that
+    cannot be had.
+    """
+    published = await notices.publish(store, catalogue)
+    tokens = Tokens(store.store_id)
+    links = Links(store.secret("links"))
+    queries = Queries(store, catalogue, links, clock)
+    following = Following(store)
+    rate = RateLimit(settings.rate) if settings.rate else None
+    grpc_server = grpc.aio.server(
+        interceptors=[Door(rate, frozenset(SERVICES))],
+        options=_OPTIONS,
+        maximum_concurrent_rpcs=_CONCURRENT_CALLS,
+    )
+    consent_query_service_pb2_grpc.add_ConsentQueryServiceServicer_to_server(
+        QueryServicer(queries, catalogue, tokens), grpc_server
+    )
+    consent_service_pb2_grpc.add_ConsentServiceServicer_to_server(
+        ConsentServicer(Consents(store, catalogue, links), queries, catalogue, tokens), grpc_server
+    )
+    consent_event_service_pb2_grpc.add_ConsentEventServiceServicer_to_server(
+        EventServicer(following, catalogue, tokens, clock), grpc_server
+    )
+    subject_rights_service_pb2_grpc.add_SubjectRightsServiceServicer_to_server(
+        RightsServicer(Rights(store, catalogue), tokens), grpc_server
+    )
+    health = health_aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health, grpc_server)
+    reflection.enable_server_reflection(
+        [
+            *SERVICES,
+            reflection.SERVICE_NAME,
+            health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
+        ],
+        grpc_server,
+    )
+    port = _listen(grpc_server, settings)
+    await grpc_server.start()
+    server = Server(grpc_server, following, port)
+    jobs = [
+        asyncio.create_task(_watch_health(health, store), name="health"),
+        asyncio.create_task(
+            Sweeper(store, catalogue, clock).run(timedelta(seconds=settings.sweep_seconds)),
+            name="expiry",
+        ),
+    ]
+    _log.info("listening", address=settings.listen, published=published)
+    try:
+        yield server
+    finally:
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        await server.stop()
+
+
+async def serve(settings: Settings, ready: Callable[[int], None] | None = None) -> None:
+    """Serves until a signal says stop: then drains, then closes the store.
+
+    A second signal ends the calls that are still going on. `ready` is told the port.
+    """
+    first, second = asyncio.Event(), asyncio.Event()
+
+    def on_signal(name: str) -> None:
+        _log.info("stopping", signal=name)
+        (second if first.is_set() else first).set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number.name)
+    catalogue = catalogues.load(settings.catalogue)
+    _make_folder(settings.store)
+    async with open_store(
+        settings.store, clock=system_clock, master_key_file=settings.master_key_file
+    ) as store:
+        async with started(store, catalogue, system_clock, settings) as server:
+            if ready is not None:
+                ready(server.port)
+            await first.wait()
+            await _drain(server, settings.drain_seconds, second)
+        statistics = store.statistics if isinstance(store, SqliteEventStore) else None
+    if statistics is not None:
+        _log.info(
+            "stopped",
+            commits=statistics.commits,
+            requests=statistics.requests,
+            events=statistics.events,
+        )
+
+
+async def _drain(server: Server, seconds: float, at_once: asyncio.Event) -> None:
+    draining = asyncio.create_task(server.drain(seconds))
+    hurried = asyncio.create_task(at_once.wait())
+    await asyncio.wait({draining, hurried}, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    if not draining.done():
+        await server.stop()
+    await draining
+
+
+def _listen(grpc_server: grpc.aio.Server, settings: Settings) -> int:
+    try:
+        if settings.tls_certificate is None or settings.tls_key is None:
+            return grpc_server.add_insecure_port(settings.listen)
+        client_ca = settings.tls_client_ca
+        credentials = grpc.ssl_server_credentials(
+            [(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())],
+            root_certificates=None if client_ca is None else client_ca.read_bytes(),
+            require_client_auth=client_ca is not None,
+        )
+        return grpc_server.add_secure_port(settings.listen, credentials)
+    except RuntimeError as error:
+        raise CannotListen(f"cannot listen on {settings.listen}") from error
+
+
+def _make_folder(store: str) -> None:
+    if store.startswith(SQLITE):
+        Path(store.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
+
+
+async def _watch_health(health: health_aio.HealthServicer, store: EventStore) -> None:
+    """Says SERVING exactly as long as the store answers."""
+    said: int | None = None
+    while True:
+        status: int = health_pb2.HealthCheckResponse.NOT_SERVING
+        with suppress(Error):  # that it does not answer is what is being told
+            await store.head()
+            status = health_pb2.HealthCheckResponse.SERVING
+        if status != said:
+            for name in ("", *SERVICES):
+                await health.set(name, status)
+            said = status
+        await asyncio.sleep(_HEALTH_EVERY)

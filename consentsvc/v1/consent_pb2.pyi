@@ -447,7 +447,7 @@ class Tracker(_message.Message):
     host: _builtins.str
     """Where it is set."""
     lifetime: _builtins.str
-    """How long it stays, in words."""
+    """How long it stays, in words of the locale that was asked for."""
     goal: _builtins.str
     """What it does, in the locale that was asked for."""
     def __init__(

@@ -17,7 +17,6 @@ from grpc_reflection.v1alpha import reflection
 from consentsvc import catalogue as catalogues
 from consentsvc.config import Settings
 from consentsvc.domain.catalogue import Catalogue
-from consentsvc.domain.errors import Error
 from consentsvc.domain.instants import Instant
 from consentsvc.rpc.consent_servicer import ConsentServicer
 from consentsvc.rpc.event_servicer import EventServicer
@@ -239,7 +238,7 @@ async def _watch_health(health: health_aio.HealthServicer, store: EventStore) ->
     said: int | None = None
     while True:
         status: int = health_pb2.HealthCheckResponse.NOT_SERVING
-        with suppress(Error):  # that it does not answer is what is being told
+        with suppress(Exception):  # whatever it is, that it does not answer is what is told
             await store.head()
             status = health_pb2.HealthCheckResponse.SERVING
         if status != said:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from datetime import timedelta
 from typing import Any
 
@@ -50,12 +51,14 @@ class EventServicer(ConsentEventServiceServicer):
         self, request: messages.WatchEventsRequest, context: Any
     ) -> AsyncIterator[messages.WatchEventsResponse]:
         """See the proto."""
-        async for stretch in self._following.watch(self._start(request), _quiet(request)):
-            yield messages.WatchEventsResponse(
-                events=[translate.event(one) for one in stretch.events],
-                cursor=self._tokens.make(Kind.EVENTS, stretch.through),
-                through_position=stretch.through,
-            )
+        watch = self._following.watch(self._start(request), _quiet(request))
+        async with aclosing(watch) as stretches:
+            async for stretch in stretches:
+                yield messages.WatchEventsResponse(
+                    events=[translate.event(one) for one in stretch.events],
+                    cursor=self._tokens.make(Kind.EVENTS, stretch.through),
+                    through_position=stretch.through,
+                )
 
     async def SyncConsents(
         self, request: messages.SyncConsentsRequest, context: Any
@@ -72,8 +75,10 @@ class EventServicer(ConsentEventServiceServicer):
         if request.cursor:
             token = self._tokens.open(Kind.STATES, request.cursor, "cursor")
             after = token.position if token.context == view else None
-        async for states in self._following.sync(after, frozenset(purposes), _quiet(request)):
-            yield self._states(states, purposes, view)
+        sync = self._following.sync(after, frozenset(purposes), _quiet(request))
+        async with aclosing(sync) as copies:
+            async for states in copies:
+                yield self._states(states, purposes, view)
 
     def _start(self, request: messages.WatchEventsRequest) -> Position:
         match request.WhichOneof("start"):

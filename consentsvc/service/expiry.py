@@ -11,7 +11,6 @@ import structlog
 
 from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.decision import REQUEST_OPEN_FOR, ran_out
-from consentsvc.domain.errors import Error
 from consentsvc.domain.events import THE_SYSTEM, EventKind, NewEvent, Personal
 from consentsvc.domain.identifiers import PurposeId
 from consentsvc.domain.instants import Instant, add, add_months
@@ -52,8 +51,8 @@ class Sweeper:
         while True:
             try:
                 await self.sweep()
-            except Error as error:
-                _log.warning("sweep_failed", reason=error.reason)
+            except Exception as error:  # noqa: BLE001 - a failed sweep must not be the last one
+                _log.warning("sweep_failed", error=type(error).__name__)
             await asyncio.sleep(every.total_seconds())
 
     def _given_before(self) -> dict[PurposeId, Instant]:

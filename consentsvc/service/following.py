@@ -1,7 +1,8 @@
 """The log, handed out: for followers that keep something of their own in step with it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -49,7 +50,7 @@ class Following:
             raise PositionUnknown("the cursor is past the head of this log")
         return page
 
-    async def watch(self, after: Position, quiet: timedelta) -> AsyncIterator[Stretch]:
+    async def watch(self, after: Position, quiet: timedelta) -> AsyncGenerator[Stretch, None]:
         """Yields every event past a position, and an empty stretch at once and after each quiet.
 
         Reads the next events only when the last ones were taken, so a slow follower costs nothing.
@@ -58,6 +59,7 @@ class Following:
         if not page.events:
             yield Stretch([], after)
         while True:
+            self._refuse_if_stopping()
             if page.events:
                 after = page.events[-1].position
                 yield Stretch(page.events, after)
@@ -67,7 +69,7 @@ class Following:
 
     async def sync(
         self, after: Position | None, purposes: Collection[PurposeId], quiet: timedelta
-    ) -> AsyncIterator[States]:
+    ) -> AsyncGenerator[States, None]:
         """Yields the states of all subjects, unless `after` is given, and then every change.
 
         The snapshot is read page by page while the log grows, and what grew meanwhile is sent
@@ -83,17 +85,17 @@ class Following:
                 after = page.events[-1].position
                 yield States(False, await self._changed(page.events, purposes), False, START)
             yield States(False, [], True, after)
-        async for stretch in self.watch(after, quiet):
-            changed = await self._changed(stretch.events, purposes)
-            yield States(False, changed, False, stretch.through)
+        async with aclosing(self.watch(after, quiet)) as stretches:
+            async for stretch in stretches:
+                changed = await self._changed(stretch.events, purposes)
+                yield States(False, changed, False, stretch.through)
 
-    async def _snapshot(self, purposes: Collection[PurposeId]) -> AsyncIterator[States]:
+    async def _snapshot(self, purposes: Collection[PurposeId]) -> AsyncGenerator[States, None]:
         last: Pseudonym | None = None
         starts = True
         while True:
+            self._refuse_if_stopping()
             _, records = await self._store.subject_records(last, STRETCH)
-            if self._stopping.is_set():
-                raise ShuttingDown("the server is stopping")
             if records or starts:
                 yield States(starts, _only(records, purposes), False, START)
             if not records:
@@ -123,12 +125,15 @@ class Following:
                 timeout=quiet.total_seconds(),
                 return_when=asyncio.FIRST_COMPLETED,
             )
-            if self._stopping.is_set():
-                raise ShuttingDown("the server is stopping")
+            self._refuse_if_stopping()
             return grows.done()
         finally:
             grows.cancel()
             stops.cancel()
+
+    def _refuse_if_stopping(self) -> None:
+        if self._stopping.is_set():
+            raise ShuttingDown("the server is stopping")
 
 
 def _only(records: list[SubjectRecord], purposes: Collection[PurposeId]) -> list[SubjectRecord]:

@@ -1,7 +1,8 @@
 """Logs: one JSON object a line on standard error, with fields from a list and no others.
 
 The list is the promise that no personal data is logged: what is not on it is dropped, whoever logs
-it. Other libraries' messages keep their template and lose what was filled into it.
+it. Of other libraries' messages only the first line of the template is kept: what was filled into
+it is lost, and so is what some write below it.
 """
 
 import logging
@@ -58,4 +59,5 @@ class _Bridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
-        structlog.get_logger().log(record.levelno, str(record.msg), logger=record.name, error=error)
+        template = str(record.msg).partition("\n")[0]
+        structlog.get_logger().log(record.levelno, template, logger=record.name, error=error)

@@ -11,18 +11,21 @@ def consistency(message: messages.Consistency, tokens: Tokens) -> Consistency:
     """Accepts a token of this log or a moment; the service knows whether they can be met."""
     match message.WhichOneof("requirement"):
         case "at_least_as_fresh":
-            return at_least(message.at_least_as_fresh, tokens, "consistency.at_least_as_fresh")
+            token = message.at_least_as_fresh
+            field = "consistency.at_least_as_fresh"
+            return Consistency(at_least=tokens.open(Kind.FRESHNESS, token, field).position)
         case "as_of_time":
             return Consistency(as_of=translate.moment(message.as_of_time, "consistency.as_of_time"))
         case _:
             return LATEST
 
 
-def at_least(token: str, tokens: Tokens, field: str = "at_least_as_fresh") -> Consistency:
+def at_least(token: str, tokens: Tokens) -> Consistency:
     """Accepts a token of this log, or none."""
     if not token:
         return LATEST
-    return Consistency(at_least=tokens.open(Kind.FRESHNESS, token, field).position)
+    opened = tokens.open(Kind.FRESHNESS, token, "at_least_as_fresh")
+    return Consistency(at_least=opened.position)
 
 
 def page_start(token: str, tokens: Tokens, kind: Kind) -> Position:

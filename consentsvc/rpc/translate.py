@@ -29,7 +29,7 @@ from consentsvc.v1 import consent_event_service_pb2 as event_messages
 from consentsvc.v1 import consent_pb2 as messages
 from consentsvc.v1 import consent_service_pb2 as consent_messages
 
-_CHANNEL = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_CHANNEL = re.compile(r"[a-z0-9_]{1,32}")
 _TEXT = 1024
 _SHA256 = 32
 # Years that a calendar and a datetime both have, with room to add a validity.
@@ -115,7 +115,7 @@ def somebody_else(message: messages.Actor) -> Actor:
 
 
 def channel(value: str) -> str:
-    """Accepts 1 to 32 characters of a-z, 0-9 and _, starting with a letter."""
+    """Accepts 1 to 32 characters of a-z, 0-9 and _."""
     if not _CHANNEL.fullmatch(value):
         raise InvalidRequest.field("channel", "must be 1 to 32 characters of a-z, 0-9 and _")
     return value

@@ -113,7 +113,7 @@ class Consents:
                 transaction,
                 command.request,
                 command.subject,
-                lambda: [_apply(transaction, command, one) for one in planned],
+                lambda: _apply_all(transaction, command, planned),
             )
             return written, transaction.pseudonym(command.subject)
 
@@ -201,16 +201,24 @@ def _refuse_contradictions(changes: Sequence[Change]) -> None:
         seen.add(key)
 
 
+def _apply_all(
+    transaction: Transaction, command: UpdateConsents, planned: Sequence[_Planned]
+) -> list[Outcome]:
+    for change, purpose, _ in planned:
+        current = transaction.consent(command.subject, purpose.id).position
+        if change.expected is not None and change.expected != current:
+            raise PositionConflict(
+                "the consent has moved on",
+                purpose_id=purpose.id,
+                expected_position=str(change.expected),
+                current_position=str(current),
+            )
+    return [_apply(transaction, command, one) for one in planned]
+
+
 def _apply(transaction: Transaction, command: UpdateConsents, planned: _Planned) -> Outcome:
     change, purpose, notice = planned
     consent = transaction.consent(command.subject, purpose.id)
-    if change.expected is not None and change.expected != consent.position:
-        raise PositionConflict(
-            "the consent has moved on",
-            purpose_id=purpose.id,
-            expected_position=str(change.expected),
-            current_position=str(consent.position),
-        )
     kind = event_for(change.action, command.actor, purpose, consent)
     if kind is None:
         return UNCHANGED._replace(purpose=purpose.id)

@@ -25,7 +25,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_UNSPECIFIED: _ErrorReason.ValueType  # 0
     """Never sent by the server."""
     ERROR_REASON_INVALID_FIELD: _ErrorReason.ValueType  # 1
-    """INVALID_ARGUMENT: a field is missing, malformed or out of range; see the field violations.
+    """INVALID_ARGUMENT: a field is missing, malformed or out of range; see the field violation.
 
     Example:
 
@@ -152,14 +152,14 @@ class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     `ERROR_REASON_`. The `domain` is always `consentsvc`. May grow.
 
     The text of an error is for people; programs read the code, the reason and the metadata. No error
-    holds personal data. INVALID_ARGUMENT also carries `google.rpc.BadRequest` with the path of each
-    field that is wrong, such as `changes[1].notice.version`.
+    holds personal data. INVALID_ARGUMENT also carries `google.rpc.BadRequest` with the path of the
+    field that is wrong, such as `changes[1].notice.version`; of several, the first that was met.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 """Never sent by the server."""
 ERROR_REASON_INVALID_FIELD: ErrorReason.ValueType  # 1
-"""INVALID_ARGUMENT: a field is missing, malformed or out of range; see the field violations.
+"""INVALID_ARGUMENT: a field is missing, malformed or out of range; see the field violation.
 
 Example:
 

@@ -89,7 +89,8 @@ class SubjectRightsServiceServicer(object):
     def RevokeConsents(self, request, context):
         """Ends consents on somebody else's authority, with a reason: all that are named, or none.
 
-        Records an event only for those whose latest choice is a consent or whose request is open.
+        Records an event only for those whose latest choice is a consent, or that have a request which
+        no choice or objection has settled since.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -31,7 +31,8 @@ class SubjectRightsServiceStub:
     RevokeConsents: _aio.UnaryUnaryMultiCallable[_subject_rights_service_pb2.RevokeConsentsRequest, _subject_rights_service_pb2.RevokeConsentsResponse]
     """Ends consents on somebody else's authority, with a reason: all that are named, or none.
 
-    Records an event only for those whose latest choice is a consent or whose request is open.
+    Records an event only for those whose latest choice is a consent, or that have a request which
+    no choice or objection has settled since.
     """
     ReportDeath: _aio.UnaryUnaryMultiCallable[_subject_rights_service_pb2.ReportDeathRequest, _subject_rights_service_pb2.ReportDeathResponse]
     """Records that the subject has died: from here on every check answers no, DECEASED."""
@@ -71,7 +72,8 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_subject_rights_service_pb2.RevokeConsentsResponse]:
         """Ends consents on somebody else's authority, with a reason: all that are named, or none.
 
-        Records an event only for those whose latest choice is a consent or whose request is open.
+        Records an event only for those whose latest choice is a consent, or that have a request which
+        no choice or objection has settled since.
         """
 
     @_abc_1.abstractmethod

@@ -1,12 +1,16 @@
 """Settings, read once when the program starts; all mistakes are told at once."""
 
 import ipaddress
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 PREFIX = "CONSENTSVC_"
+
+# Set for every container beside a Kubernetes service of that name, by nobody's wish.
+_BY_KUBERNETES = re.compile(rf"{PREFIX}(SERVICE_HOST|SERVICE_PORT.*|PORT.*)")
 
 
 class SettingsInvalid(Exception):
@@ -65,7 +69,9 @@ class Settings:
         mistakes += [
             f"{variable}: there is no such setting"
             for variable in sorted(environment)
-            if variable.startswith(PREFIX) and variable not in known
+            if variable.startswith(PREFIX)
+            and variable not in known
+            and not _BY_KUBERNETES.fullmatch(variable)
         ]
         settings = cls(**values)
         mistakes += settings._contradictions()

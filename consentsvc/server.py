@@ -72,11 +72,14 @@ _OPTIONS = [
     ("grpc.keepalive_timeout_ms", 20_000),
 ]
 
-# More calls at once than this wait at the door of a server that is already slow: refusing them
-# lets their callers go elsewhere.
-_CONCURRENT_CALLS = 2_000
+# More calls at once than this would wait at the door of a server that is already slow: refusing
+# them lets their callers go elsewhere. Far above what the streams of one caller may take.
+_CONCURRENT_CALLS = 5_000
 
 _HEALTH_EVERY = 1.0
+# A store that takes longer than this for its cheapest answer is no use to anybody.
+_HEALTH_ANSWER = 2.0
+_HEALTH_NAMES = ("", *SERVICES)
 
 
 class CannotListen(Exception):
@@ -86,15 +89,34 @@ class CannotListen(Exception):
 class Server:
     """A server that listens. Made by `started`."""
 
-    def __init__(self, grpc_server: grpc.aio.Server, following: Following, port: int) -> None:
+    def __init__(
+        self,
+        grpc_server: grpc.aio.Server,
+        door: Door,
+        health: health_aio.HealthServicer,
+        following: Following,
+        port: int,
+    ) -> None:
         self._grpc_server = grpc_server
+        self._door = door
+        self._health = health
         self._following = following
         self.port = port
 
     async def drain(self, seconds: float) -> None:
-        """Takes no more calls, ends every watch, and lets other calls go on for a while."""
+        """Takes no more calls, ends every watch, and lets other calls go on for a while.
+
+        Ends as soon as none is left; somebody who only watches the health is not waited for.
+        """
+        await self._health.enter_graceful_shutdown()
         self._following.stop()
-        await self._grpc_server.stop(seconds)
+        stopping = asyncio.create_task(self._grpc_server.stop(seconds))
+        idle = asyncio.create_task(self._door.idle())
+        await asyncio.wait({stopping, idle}, return_when=asyncio.FIRST_COMPLETED)
+        idle.cancel()
+        if not stopping.done():
+            await self._grpc_server.stop(None)
+        await stopping
 
     async def stop(self) -> None:
         """Ends every call at once."""
@@ -117,13 +139,14 @@ async def started(
     cannot be had.
     """
     published = await notices.publish(store, catalogue)
-    tokens = Tokens(store.store_id)
+    tokens = Tokens(store.store_id, store.secret("tokens"))
     links = Links(store.secret("links"))
     queries = Queries(store, catalogue, links, clock)
     following = Following(store)
     rate = RateLimit(settings.rate) if settings.rate else None
+    door = Door(rate, frozenset(SERVICES))
     grpc_server = grpc.aio.server(
-        interceptors=[Door(rate, frozenset(SERVICES))],
+        interceptors=[door],
         options=_OPTIONS,
         maximum_concurrent_rpcs=_CONCURRENT_CALLS,
     )
@@ -140,6 +163,8 @@ async def started(
         RightsServicer(Rights(store, catalogue), tokens), grpc_server
     )
     health = health_aio.HealthServicer()
+    for name in _HEALTH_NAMES:
+        await health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(health, grpc_server)
     reflection.enable_server_reflection(
         [
@@ -151,7 +176,7 @@ async def started(
     )
     port = _listen(grpc_server, settings)
     await grpc_server.start()
-    server = Server(grpc_server, following, port)
+    server = Server(grpc_server, door, health, following, port)
     jobs = [
         asyncio.create_task(_watch_health(health, store), name="health"),
         asyncio.create_task(
@@ -239,10 +264,11 @@ async def _watch_health(health: health_aio.HealthServicer, store: EventStore) ->
     while True:
         status: int = health_pb2.HealthCheckResponse.NOT_SERVING
         with suppress(Exception):  # whatever it is, that it does not answer is what is told
-            await store.head()
+            async with asyncio.timeout(_HEALTH_ANSWER):
+                await store.head()
             status = health_pb2.HealthCheckResponse.SERVING
         if status != said:
-            for name in ("", *SERVICES):
+            for name in _HEALTH_NAMES:
                 await health.set(name, status)
             said = status
         await asyncio.sleep(_HEALTH_EVERY)

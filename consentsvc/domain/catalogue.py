@@ -140,11 +140,13 @@ class Purpose:
         """Whether a consent given on `version` no longer counts: a later version asks again.
 
         To answer for the past, `published` names the versions that had been published by then;
-        no other counts. A version that the catalogue does not know is taken for older than all
-        that it knows: if any of them asks again, the consent does not count.
+        no other counts. Of a version that the catalogue does not know, nobody can say what it
+        promised: a consent given on it does not count either.
         """
         known = [one.version for one in self.versions]
-        later = self.versions[known.index(version) + 1 :] if version in known else self.versions
+        if version not in known:
+            return True
+        later = self.versions[known.index(version) + 1 :]
         return any(
             one.asks_again and (published is None or one.version in published) for one in later
         )

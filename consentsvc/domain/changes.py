@@ -2,9 +2,9 @@
 
 import enum
 
-from consentsvc.domain.catalogue import Purpose
+from consentsvc.domain.catalogue import LegalBasis, Purpose
 from consentsvc.domain.consent import Consent
-from consentsvc.domain.events import Actor, ActorKind, EventKind
+from consentsvc.domain.events import Actor, ActorKind, EventKind, NoticeRef
 
 
 class Action(enum.Enum):
@@ -34,34 +34,47 @@ _EVENT = {
 }
 
 
-def event_for(action: Action, actor: Actor, purpose: Purpose, consent: Consent) -> EventKind | None:
+def event_for(
+    action: Action, actor: Actor, purpose: Purpose, consent: Consent, notice: NoticeRef | None
+) -> EventKind | None:
     """Says which event records the change, or None if the change changes nothing.
 
     Only the subject gives consent, and where the purpose asks for confirmation not even they do so
-    at once: what is then recorded is a request. Giving and asking always count anew. A no is
-    repeated only to settle a request that has come since.
+    at once: what is then recorded is a request. Giving and asking always count anew.
     """
     if action is Action.GIVE and (
         actor.kind is not ActorKind.SUBJECT or purpose.needs_confirmation
     ):
         return EventKind.CONSENT_REQUESTED
     kind = _EVENT[action]
-    return kind if changes(kind, consent) else None
-
-
-def changes(kind: EventKind, consent: Consent) -> bool:
-    """Whether an event of that kind would change anything, now or for a request that is open."""
-    said = consent.choice is not None and consent.choice.kind is kind
-    asked = consent.request is not None
     match kind:
-        case EventKind.CONSENT_REFUSED | EventKind.CONSENT_WITHDRAWN:
-            return not said or asked
-        case EventKind.CONSENT_REVOKED:
-            given = consent.choice is not None and consent.choice.kind is EventKind.CONSENT_GIVEN
-            return given or asked
+        case EventKind.CONSENT_REFUSED:
+            changes = not _said(kind, consent, notice) or consent.request is not None
+        case EventKind.CONSENT_WITHDRAWN:
+            changes = withdrawal_changes(consent)
         case EventKind.OBJECTION_RAISED:
-            return consent.objection is None or asked
+            # An objection voids every link sent before it, also one that a later choice left open.
+            changes = consent.objection is None or consent.position != consent.objection
         case EventKind.OBJECTION_WITHDRAWN:
-            return consent.objection is not None
+            changes = consent.objection is not None
         case _:
-            return True
+            changes = True
+    return kind if changes else None
+
+
+def withdrawal_changes(consent: Consent) -> bool:
+    """Whether a withdrawal would change anything, now or for a request that is open."""
+    return not _said(EventKind.CONSENT_WITHDRAWN, consent) or consent.request is not None
+
+
+def revocation_changes(purpose: Purpose, consent: Consent) -> bool:
+    """Whether there is anything to end: a consent, a request, or an opt-out purpose's own yes."""
+    if consent.choice is None and purpose.basis is LegalBasis.LEGITIMATE_INTEREST:
+        return True
+    return _said(EventKind.CONSENT_GIVEN, consent) or consent.request is not None
+
+
+def _said(kind: EventKind, consent: Consent, notice: NoticeRef | None = None) -> bool:
+    """Whether that was the latest choice; with a notice, on that one."""
+    choice = consent.choice
+    return choice is not None and choice.kind is kind and notice in {None, choice.notice}

@@ -67,8 +67,7 @@ def fold(consent: Consent, event: Event) -> Consent:
         case EventKind.CONSENT_EXPIRED:
             return _expired(consent, event.refers_to)._replace(position=at)
         case EventKind.OBJECTION_RAISED:
-            objection = at if consent.objection is None else consent.objection
-            return Consent(consent.choice, None, objection, at)
+            return Consent(consent.choice, None, at, at)
         case EventKind.OBJECTION_WITHDRAWN:
             return consent._replace(objection=None, position=at)
         case _:

@@ -16,7 +16,7 @@ REQUEST_OPEN_FOR = timedelta(days=30)
 
 
 class Reason(enum.Enum):
-    """Why a decision is what it is, in the order in which they are looked for."""
+    """Why a decision is what it is; `decide` looks for them in one fixed order."""
 
     DECEASED = "deceased"
     RESTRICTED = "restricted"
@@ -79,10 +79,14 @@ def decide(
     return _by_request(consent.request, now)
 
 
-def ran_out(purpose: Purpose, consent: Consent, now: Instant) -> list[Position]:
-    """Names what has run out by `now` and is not yet marked so: a consent, a request, or both."""
+def ran_out(purpose: Purpose | None, consent: Consent, now: Instant) -> list[Position]:
+    """Names what has run out by `now` and is not yet marked so: a consent, a request, or both.
+
+    A purpose that has left the catalogue has no validity any more; its requests still run out.
+    """
     positions = []
-    choice, request, months = consent.choice, consent.request, purpose.validity_months
+    choice, request = consent.choice, consent.request
+    months = None if purpose is None else purpose.validity_months
     given = choice is not None and choice.kind is EventKind.CONSENT_GIVEN and not choice.expired
     if choice and given and months and now >= add_months(choice.recorded_at, months):
         positions.append(choice.position)
@@ -109,7 +113,7 @@ def _by_choice(
     ends = None if months is None else add_months(recorded_at, months)
     if expired or (ends is not None and now >= ends):
         return Decision(False, Reason.EXPIRED, position, notice)
-    if notice is not None and purpose.superseded(notice.version, published):
+    if notice is None or purpose.superseded(notice.version, published):
         return Decision(False, Reason.NOTICE_SUPERSEDED, position, notice)
     return Decision(True, Reason.CONSENT_GIVEN, position, notice, ends)
 

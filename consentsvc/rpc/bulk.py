@@ -17,7 +17,7 @@ from consentsvc.domain.errors import InvalidRequest
 from consentsvc.domain.events import NoticeRef
 from consentsvc.domain.identifiers import PurposeId, SubjectId
 from consentsvc.rpc import translate
-from consentsvc.rpc.limits import refuse_large
+from consentsvc.rpc.limits import MAX_BATCH, refuse_large
 from consentsvc.service.ports import Question
 from consentsvc.service.queries import Checked
 from consentsvc.v1 import consent_pb2 as messages
@@ -42,7 +42,7 @@ class Batch(NamedTuple):
 def parse(message: query_messages.CheckBatch, catalogue: Catalogue) -> Batch:
     """Sorts pairs into questions; a pair that is wrong in itself becomes an error of its own."""
     size = len(message.subject_ids)
-    refuse_large(size, "batch.subject_ids")
+    refuse_large(size, MAX_BATCH, "batch.subject_ids")
     purposes: Iterable[str] = message.purpose_ids
     if len(message.purpose_ids) == 1:
         purposes = repeat(message.purpose_ids[0], size)
@@ -69,14 +69,16 @@ def parse(message: query_messages.CheckBatch, catalogue: Catalogue) -> Batch:
     return Batch(size, questions, list(places.values()), errors)
 
 
-def decisions(batch: Batch, checked: Checked) -> query_messages.DecisionBatch:
+def decisions(batch: Batch, checked: Checked, *, with_tokens: bool) -> query_messages.DecisionBatch:
     """Puts the answers back into the order of the request."""
+    ordered: Sequence[Decision | None]
+    tokens: Sequence[str | None] = []
     if len(batch.questions) == 1 and not batch.errors:
-        ordered: Sequence[Decision | None] = checked.decisions[0]
-        tokens: Sequence[str | None] = checked.tokens[0] if checked.tokens else []
+        ordered = checked.decisions[0]
+        tokens = checked.tokens[0] if with_tokens else []
     else:
         ordered = _ordered(batch, checked.decisions)
-        tokens = _ordered(batch, checked.tokens) if checked.tokens else []
+        tokens = _ordered(batch, checked.tokens) if with_tokens else []
     notices = _Table()
     return query_messages.DecisionBatch(
         answers=[

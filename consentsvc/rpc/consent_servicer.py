@@ -4,9 +4,9 @@ from typing import Any
 
 from consentsvc.domain import identifiers
 from consentsvc.domain.catalogue import Catalogue
-from consentsvc.domain.errors import BatchTooLarge, InvalidRequest
+from consentsvc.domain.errors import InvalidRequest
 from consentsvc.rpc import translate
-from consentsvc.rpc.limits import MAX_CHANGES, page_size
+from consentsvc.rpc.limits import MAX_CHANGES, page_size, refuse_large
 from consentsvc.rpc.reading import at_least, page_start
 from consentsvc.rpc.tokens import Kind, Tokens
 from consentsvc.rpc.writing import request_of
@@ -131,14 +131,7 @@ class ConsentServicer(ConsentServiceServicer):
 
 
 def _update(request: messages.UpdateConsentsRequest, context: Any) -> UpdateConsents:
-    if not request.changes:
-        raise InvalidRequest.field("changes", "must not be empty")
-    if len(request.changes) > MAX_CHANGES:
-        raise BatchTooLarge(
-            f"{len(request.changes)} changes where {MAX_CHANGES} fit",
-            items=str(len(request.changes)),
-            limit=str(MAX_CHANGES),
-        )
+    refuse_large(len(request.changes), MAX_CHANGES, "changes")
     return UpdateConsents(
         subject=identifiers.subject_id(request.subject_id),
         actor=translate.actor(request.actor),

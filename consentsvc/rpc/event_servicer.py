@@ -8,7 +8,7 @@ from typing import Any
 
 from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.errors import InvalidRequest
-from consentsvc.domain.identifiers import START, Position, PurposeId
+from consentsvc.domain.identifiers import Position, PurposeId
 from consentsvc.rpc import translate
 from consentsvc.rpc.limits import page_size
 from consentsvc.rpc.reading import page_start
@@ -73,7 +73,7 @@ class EventServicer(ConsentEventServiceServicer):
         view = self._view(purposes)
         after = None
         if request.cursor:
-            token = self._tokens.open(Kind.STATES, request.cursor, "cursor")
+            token = self._tokens.open(request.cursor, "cursor", Kind.STATES)
             after = token.position if token.context == view else None
         sync = self._following.sync(after, frozenset(purposes), _quiet(request))
         async with aclosing(sync) as copies:
@@ -87,7 +87,7 @@ class EventServicer(ConsentEventServiceServicer):
                     raise InvalidRequest.field("start_position", "must be 1 or more")
                 return Position(request.start_position - 1)
             case "cursor":
-                return self._tokens.open(Kind.EVENTS, request.cursor, "cursor").position
+                return self._tokens.open(request.cursor, "cursor", Kind.EVENTS).position
             case _:
                 raise InvalidRequest.field("start", "must say where to begin")
 
@@ -99,15 +99,17 @@ class EventServicer(ConsentEventServiceServicer):
     def _states(
         self, states: States, purposes: list[PurposeId], view: bytes
     ) -> messages.SyncConsentsResponse:
-        complete = states.through != START or states.completes
-        rules = [translate.rule(self._catalogue.purposes[one]) for one in purposes]
+        through = states.through
         return messages.SyncConsentsResponse(
             snapshot_start=states.starts,
-            rules=rules if states.starts else [],
+            rules=[
+                translate.rule(self._catalogue.purposes[one])
+                for one in (purposes if states.starts else [])
+            ],
             states=[translate.subject_state(one) for one in states.states],
             snapshot_complete=states.completes,
-            cursor=self._tokens.make(Kind.STATES, states.through, view) if complete else "",
-            through_position=states.through,
+            cursor="" if through is None else self._tokens.make(Kind.STATES, through, view),
+            through_position=through or 0,
             server_time=translate.timestamp(self._clock()),
         )
 

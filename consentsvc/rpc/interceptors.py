@@ -5,8 +5,8 @@ Nothing else may send an error: grpc would put an exception's text on the wire.
 
 import asyncio
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, contextmanager
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError, Message
 from consentsvc.domain.errors import Error, MalformedMessage
 from consentsvc.rpc import errors
 from consentsvc.rpc.callers import caller
-from consentsvc.rpc.limits import RateLimit
+from consentsvc.rpc.limits import RateLimit, StreamLimit
 
 _log = structlog.get_logger(__name__)
 
@@ -37,6 +37,14 @@ class Door(grpc.aio.ServerInterceptor):
     def __init__(self, rate: RateLimit | None, services: frozenset[str]) -> None:
         self._rate = rate
         self._services = services
+        self._streams = StreamLimit()
+        self._calls = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def idle(self) -> None:
+        """Returns when no call to our own services is under way."""
+        await self._idle.wait()
 
     async def intercept_service(
         self,
@@ -63,8 +71,9 @@ class Door(grpc.aio.ServerInterceptor):
             try:
                 self._admit(context)
                 limit = UNARY_SECONDS if context.time_remaining() is None else None
-                async with asyncio.timeout(limit):
-                    return await behaviour(_known(request), context)
+                with self._under_way():
+                    async with asyncio.timeout(limit):
+                        return await behaviour(_known(request), context)
             except Exception as error:  # noqa: BLE001 - the last place that can hold it back
                 await _refuse(context, error, method)
 
@@ -76,9 +85,10 @@ class Door(grpc.aio.ServerInterceptor):
                 if not both:
                     self._admit(context)
                 incoming = self._admitted(request, context) if both else _known(request)
-                async with aclosing(behaviour(incoming, context)) as responses:
-                    async for response in responses:
-                        yield response
+                with self._under_way(), self._streams.admit(caller(context).share):
+                    async with aclosing(behaviour(incoming, context)) as responses:
+                        async for response in responses:
+                            yield response
             except Exception as error:  # noqa: BLE001 - the last place that can hold it back
                 await _refuse(context, error, method)
 
@@ -88,6 +98,17 @@ class Door(grpc.aio.ServerInterceptor):
         async for request in requests:
             self._admit(context)
             yield _known(request)
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        self._calls += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._calls -= 1
+            if self._calls == 0:
+                self._idle.set()
 
     def _admit(self, context: Context) -> None:
         if self._rate is not None:
@@ -114,7 +135,7 @@ def _known(request: Any) -> Any:
 
 async def _refuse(context: Context, error: Exception, method: str) -> NoReturn:
     if isinstance(error, Error):
-        if error.__cause__ is not None:
+        if error.__cause__ is not None and errors.code(error) is grpc.StatusCode.UNAVAILABLE:
             _log.warning(
                 "request_failed",
                 method=method,

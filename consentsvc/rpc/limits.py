@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from consentsvc.domain.errors import BatchTooLarge, InvalidRequest, RateExceeded
@@ -13,6 +14,10 @@ from consentsvc.domain.errors import BatchTooLarge, InvalidRequest, RateExceeded
 MAX_BATCH = 10_000
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_CHANGES = 100
+
+# A registrar's service holds a watch or two for each of its processes.
+MAX_STREAMS = 100
+_STREAM_RETRY_MS = 1_000
 
 # More callers than this at once are not a registrar's services; the one not heard for longest is
 # forgotten, which can only give it a fresh share.
@@ -26,14 +31,37 @@ def page_size(asked: int, usual: int, largest: int) -> int:
     return asked or usual
 
 
-def refuse_large(items: int, field: str) -> None:
-    """Refuses a batch of more than `MAX_BATCH` items, and one of none."""
+def refuse_large(items: int, limit: int, field: str) -> None:
+    """Refuses more items than a message may hold, and none at all."""
     if items == 0:
         raise InvalidRequest.field(field, "must not be empty")
-    if items > MAX_BATCH:
+    if items > limit:
         raise BatchTooLarge(
-            f"{items} items where {MAX_BATCH} fit", items=str(items), limit=str(MAX_BATCH)
+            f"{field}: {items} where {limit} fit", items=str(items), limit=str(limit)
         )
+
+
+class StreamLimit:
+    """Lets each caller hold so many streams at once: they last, and each costs a place."""
+
+    def __init__(self, most: int = MAX_STREAMS) -> None:
+        self._most = most
+        self._open: Counter[str] = Counter()
+
+    @contextmanager
+    def admit(self, share: str) -> Iterator[None]:
+        """Takes a place for as long as the block runs; raises `RateExceeded` if none is left."""
+        if self._open[share] >= self._most:
+            raise RateExceeded(
+                f"{self._most} streams are open already", retry_after_ms=str(_STREAM_RETRY_MS)
+            )
+        self._open[share] += 1
+        try:
+            yield
+        finally:
+            self._open[share] -= 1
+            if not self._open[share]:
+                del self._open[share]
 
 
 @dataclass(slots=True)

@@ -66,7 +66,7 @@ class QueryServicer(ConsentQueryServiceServicer):
             self._consistency(request.consistency, request.with_withdrawal_tokens),
             with_tokens=request.with_withdrawal_tokens,
         )
-        decisions = bulk.decisions(batch, checked)
+        decisions = bulk.decisions(batch, checked, with_tokens=request.with_withdrawal_tokens)
         return decisions, self._tokens.make(Kind.FRESHNESS, checked.read_at)
 
     def _consistency(self, message: consent_messages.Consistency, with_tokens: bool) -> Consistency:

@@ -5,8 +5,9 @@ from typing import Any, Protocol
 from consentsvc.domain import identifiers
 from consentsvc.domain.errors import InvalidRequest
 from consentsvc.domain.events import Actor
+from consentsvc.domain.identifiers import PurposeId
 from consentsvc.rpc import translate
-from consentsvc.rpc.limits import MAX_CHANGES
+from consentsvc.rpc.limits import MAX_CHANGES, refuse_large
 from consentsvc.rpc.tokens import Kind, Tokens
 from consentsvc.rpc.writing import Write, request_of
 from consentsvc.service.requests import Written
@@ -60,14 +61,12 @@ class RightsServicer(SubjectRightsServiceServicer):
         """See the proto."""
         actor = translate.somebody_else(request.actor)
         count = len(request.purpose_ids)
-        if not 1 <= count <= MAX_CHANGES or len(set(request.purpose_ids)) != count:
-            raise InvalidRequest.field("purpose_ids", f"must be 1 to {MAX_CHANGES}, none twice")
+        refuse_large(count, MAX_CHANGES, "purpose_ids")
+        if len(set(request.purpose_ids)) != count:
+            raise InvalidRequest.field("purpose_ids", "must not name a purpose twice")
         written = await self._rights.revoke(
             _instruction(request, context, actor),
-            [
-                identifiers.purpose_id(one, f"purpose_ids[{index}]")
-                for index, one in enumerate(request.purpose_ids)
-            ],
+            [PurposeId(one) for one in request.purpose_ids],
             translate.revocation(request.reason),
         )
         return messages.RevokeConsentsResponse(

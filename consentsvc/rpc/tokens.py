@@ -1,12 +1,15 @@
 """Tokens and cursors: opaque to callers, a position bound to its log inside.
 
 A token names its kind, so that a page token is never taken for a cursor, and the first bytes of the
-log's id, so that a position of another log is refused instead of misread.
+log's id, so that a position of another log is refused instead of misread. A keyed hash at its end
+tells a token that was cut, altered or made up.
 """
 
 import base64
 import binascii
 import enum
+import hashlib
+import hmac
 from typing import NamedTuple
 
 from consentsvc.domain.errors import InvalidRequest, PositionUnknown
@@ -14,6 +17,7 @@ from consentsvc.domain.identifiers import Position
 
 _STORE = 8
 _POSITION = 8
+_HASH = 8
 
 
 class Kind(enum.Enum):
@@ -34,29 +38,35 @@ class Token(NamedTuple):
 
 
 class Tokens:
-    """Makes and opens the tokens of one log."""
+    """Makes and opens the tokens of one log, under a key of that log."""
 
-    def __init__(self, store_id: bytes) -> None:
+    def __init__(self, store_id: bytes, key: bytes) -> None:
         self._store = store_id[:_STORE]
+        self._key = key
 
     def make(self, kind: Kind, position: int, context: bytes = b"") -> str:
         """Encodes a position."""
         raw = kind.value + self._store + position.to_bytes(_POSITION, "big") + context
-        return base64.urlsafe_b64encode(raw).rstrip(b"=").decode("ascii")
+        return base64.urlsafe_b64encode(raw + self._hash(raw)).rstrip(b"=").decode("ascii")
 
-    def open(self, kind: Kind, token: str, field: str) -> Token:
-        """Decodes a token.
+    def open(self, token: str, field: str, *kinds: Kind) -> Token:
+        """Decodes a token of one of these kinds.
 
-        Raises `InvalidRequest` if it is none of that kind, `PositionUnknown` if it is of another
-        log.
+        Raises `InvalidRequest` if it is none, `PositionUnknown` if it is of another log.
         """
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
         except (binascii.Error, ValueError) as error:
             raise InvalidRequest.field(field, "is not a token of this service") from error
         head = 1 + _STORE + _POSITION
-        if raw[:1] != kind.value or len(raw) < head:
+        if raw[:1] not in {kind.value for kind in kinds} or len(raw) < head + _HASH:
             raise InvalidRequest.field(field, "is not a token for this use")
         if raw[1 : 1 + _STORE] != self._store:
             raise PositionUnknown("the token comes from another log")
-        return Token(Position(int.from_bytes(raw[1 + _STORE : head], "big")), raw[head:])
+        content, given = raw[:-_HASH], raw[-_HASH:]
+        if not hmac.compare_digest(given, self._hash(content)):
+            raise InvalidRequest.field(field, "is not a token of this service")
+        return Token(Position(int.from_bytes(content[1 + _STORE : head], "big")), content[head:])
+
+    def _hash(self, content: bytes) -> bytes:
+        return hashlib.blake2b(content, key=self._key, digest_size=_HASH).digest()

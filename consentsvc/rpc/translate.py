@@ -122,10 +122,15 @@ def channel(value: str) -> str:
 
 
 def evidence(message: messages.Evidence) -> Evidence:
-    """Accepts texts of up to 1,024 characters; an empty one is no evidence."""
+    """Accepts texts of up to 1,024 characters; an empty one is no evidence.
+
+    A user agent is cut to that length: whoever withdraws did not write it, and must not fail by it.
+    """
     texts = {}
     for name in Evidence.__slots__:
         text = getattr(message, name)
+        if name == "user_agent":
+            text = text[:_TEXT]
         if len(text) > _TEXT:
             raise InvalidRequest.field(f"evidence.{name}", f"must be at most {_TEXT} characters")
         texts[name] = text or None
@@ -135,7 +140,6 @@ def evidence(message: messages.Evidence) -> Evidence:
 def change(message: consent_messages.ConsentChange, field: str) -> Change:
     """Accepts a change in itself; the catalogue has its say later."""
     try:
-        purpose = identifiers.purpose_id(message.purpose_id)
         account_scope(message.scope, "scope")
         action = _ACTIONS.get(message.action)
         if action is None:
@@ -148,7 +152,7 @@ def change(message: consent_messages.ConsentChange, field: str) -> Change:
         notice = _shown(message.notice) if message.HasField("notice") else None
     except InvalidRequest as error:
         raise error.within(field) from error
-    return Change(action, purpose, notice, expected)
+    return Change(action, PurposeId(message.purpose_id), notice, expected)
 
 
 def revocation(value: messages.RevocationReason.ValueType) -> RevocationReason:
@@ -197,7 +201,7 @@ def notice_ref(notice: NoticeRef) -> messages.NoticeRef:
 
 def purpose(one: Purpose, locale: str) -> messages.Purpose:
     """An entry of the catalogue, in a locale that the catalogue has."""
-    return messages.Purpose(
+    message = messages.Purpose(
         id=one.id,
         controller=messages.Controller(
             id=one.controller.id,
@@ -208,23 +212,25 @@ def purpose(one: Purpose, locale: str) -> messages.Purpose:
             authority=one.controller.authority,
         ),
         basis=_BASES[one.basis],
-        validity_months=one.validity_months or 0,
         needs_confirmation=one.needs_confirmation,
         notice=_notice(one.current.notices[locale]),
         trackers=[_tracker(tracker, locale) for tracker in one.trackers],
     )
+    _set_validity(message, one)
+    return message
 
 
 def rule(one: Purpose) -> event_messages.PurposeRule:
     """By which rules the states of a purpose become decisions."""
-    return event_messages.PurposeRule(
+    message = event_messages.PurposeRule(
         purpose_id=one.id,
         basis=_BASES[one.basis],
-        validity_months=one.validity_months or 0,
         valid_notice_versions=[
             version.version for version in one.versions if not one.superseded(version.version)
         ],
     )
+    _set_validity(message, one)
+    return message
 
 
 def consent(purpose_id: PurposeId, state: Consent) -> messages.Consent:
@@ -310,6 +316,13 @@ def outcome(one: Outcome, token: str | None = None) -> consent_messages.ChangeOu
 def effect(one: Effect) -> consent_messages.ChangeEffect.ValueType:
     """What a change led to."""
     return _EFFECTS[one]
+
+
+def _set_validity(message: messages.Purpose | event_messages.PurposeRule, one: Purpose) -> None:
+    if one.validity_months is None:
+        message.until_withdrawn = True
+    else:
+        message.validity_months = one.validity_months
 
 
 def _notice(one: Notice) -> messages.Notice:

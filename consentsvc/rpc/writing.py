@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from google.protobuf.message import Message
+from google.protobuf.descriptor import Descriptor
 
 from consentsvc.domain import identifiers
 from consentsvc.rpc.callers import Connection, caller
@@ -11,6 +11,8 @@ from consentsvc.service.ports import Request
 
 class Write(Protocol):
     """A message that asks for a change."""
+
+    DESCRIPTOR: Descriptor
 
     @property
     def request_id(self) -> str:
@@ -24,6 +26,6 @@ class Write(Protocol):
 
 def request_of(message: Write, context: Connection) -> Request:
     """Ties a request id to its caller and to everything else that the message says."""
-    kind = message.DESCRIPTOR.full_name if isinstance(message, Message) else ""
-    content = kind.encode() + b"\x00" + message.SerializeToString(deterministic=True)
+    kind = message.DESCRIPTOR.full_name.encode()
+    content = kind + b"\x00" + message.SerializeToString(deterministic=True)
     return Request(caller(context).id, identifiers.request_id(message.request_id), content)

@@ -5,7 +5,13 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from consentsvc.domain.catalogue import Catalogue, EvidenceField, Purpose
-from consentsvc.domain.changes import ABOUT_OBJECTION, NEEDS_NOTICE, Action, changes, event_for
+from consentsvc.domain.changes import (
+    ABOUT_OBJECTION,
+    NEEDS_NOTICE,
+    Action,
+    event_for,
+    withdrawal_changes,
+)
 from consentsvc.domain.decision import REQUEST_OPEN_FOR
 from consentsvc.domain.errors import (
     ConfirmationExpired,
@@ -31,7 +37,7 @@ from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, Subjec
 from consentsvc.domain.instants import Instant, add
 from consentsvc.service.links import Confirmation, Links
 from consentsvc.service.ports import EventStore, Request, Transaction
-from consentsvc.service.requests import UNCHANGED, Effect, Outcome, Written, once
+from consentsvc.service.requests import UNCHANGED, Effect, Outcome, Written, once, repeatable
 
 LINK_CHANNEL = "link"
 """The channel of what a person does through a link."""
@@ -141,7 +147,9 @@ class Consents:
     async def redeem(self, token: str, evidence: Evidence, request: Request) -> Written:
         """Withdraws one consent through a link; its one outcome names the purpose.
 
-        A person whom the store no longer knows is answered as usual, and nothing is recorded.
+        A repeat withdraws again if there is something to withdraw: a caller that uses one request
+        id for every click must not lose a withdrawal. A person whom the store no longer knows is
+        answered as usual, and nothing is recorded.
         """
         link = self._links.open_withdrawal(token)
         subject = await self._subject(link.pseudonym)
@@ -151,7 +159,7 @@ class Consents:
         purpose = self._catalogue.purposes.get(link.purpose)
 
         def work(transaction: Transaction) -> Written:
-            return once(
+            return repeatable(
                 transaction,
                 request,
                 subject,
@@ -169,12 +177,12 @@ class Consents:
                 raise InvalidRequest.field(f"{field}.notice", "must name the notice that was shown")
             return _Planned(change, purpose, None)
         try:
-            notice = purpose.notice(change.notice.version, change.notice.locale)
+            return _Planned(change, purpose, _known_notice(purpose, change.notice))
         except UnknownNotice as error:
-            raise error.within(field) from error
-        if change.notice.sha256 is not None and change.notice.sha256 != notice.sha256:
-            raise UnknownNotice.field(f"{field}.notice.sha256", "is not the hash of that notice")
-        return _Planned(change, purpose, NoticeRef(notice.version, notice.locale, notice.sha256))
+            if change.action in NEEDS_NOTICE:
+                raise error.within(field) from None
+            # Nobody is kept from a no because of a page that shows an old text.
+            return _Planned(change, purpose, None)
 
     def _token(self, pseudonym: Pseudonym, outcome: Outcome) -> str | None:
         if (
@@ -188,6 +196,13 @@ class Consents:
     async def _subject(self, pseudonym: Pseudonym) -> SubjectId | None:
         _, found = await self._store.subjects_of([pseudonym])
         return found[0].subject if found else None
+
+
+def _known_notice(purpose: Purpose, shown: ShownNotice) -> NoticeRef:
+    notice = purpose.notice(shown.version, shown.locale)
+    if shown.sha256 is not None and shown.sha256 != notice.sha256:
+        raise UnknownNotice.field("notice.sha256", "is not the hash of that notice")
+    return NoticeRef(notice.version, notice.locale, notice.sha256)
 
 
 def _refuse_contradictions(changes: Sequence[Change]) -> None:
@@ -219,7 +234,7 @@ def _apply_all(
 def _apply(transaction: Transaction, command: UpdateConsents, planned: _Planned) -> Outcome:
     change, purpose, notice = planned
     consent = transaction.consent(command.subject, purpose.id)
-    kind = event_for(change.action, command.actor, purpose, consent)
+    kind = event_for(change.action, command.actor, purpose, consent, notice)
     if kind is None:
         return UNCHANGED._replace(purpose=purpose.id)
     personal = Personal(
@@ -244,7 +259,10 @@ def _confirm(
     evidence: Evidence,
 ) -> Outcome:
     history = transaction.history(subject, purpose.id, Position(link.request - 1))
-    if not history or history[0].kind is not EventKind.CONSENT_REQUESTED:
+    if not history or (history[0].position, history[0].kind) != (
+        link.request,
+        EventKind.CONSENT_REQUESTED,
+    ):
         raise LinkUnknown("the link's request is not there")
     asked, since = history[0], history[1:]
     _refuse_spent(asked, since, transaction.now)
@@ -269,7 +287,7 @@ def _refuse_spent(asked: Event, since: Sequence[Event], now: Instant) -> None:
 def _withdraw(
     transaction: Transaction, subject: SubjectId, purpose: PurposeId, evidence: Evidence
 ) -> Outcome:
-    if not changes(EventKind.CONSENT_WITHDRAWN, transaction.consent(subject, purpose)):
+    if not withdrawal_changes(transaction.consent(subject, purpose)):
         return UNCHANGED._replace(purpose=purpose)
     personal = Personal(subject, THE_SUBJECT, LINK_CHANNEL, evidence)
     position = transaction.append(NewEvent(EventKind.CONSENT_WITHDRAWN, purpose, personal))

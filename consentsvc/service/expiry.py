@@ -70,8 +70,6 @@ class Sweeper:
         events = 0
         for subject, purpose_id in due:
             purpose = self._catalogue.purposes.get(purpose_id)
-            if purpose is None:
-                continue
             consent = transaction.consent(subject, purpose_id)
             for what in ran_out(purpose, consent, transaction.now):
                 personal = Personal(subject, THE_SYSTEM, "expiry")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from consentsvc.domain.errors import PositionUnknown, ShuttingDown
 from consentsvc.domain.events import Event
-from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId
+from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId
 from consentsvc.service.ports import EventStore, Page, SubjectRecord
 
 # One response's worth: small enough to stay far below a message's size limit, large enough that
@@ -24,12 +24,12 @@ class Stretch(NamedTuple):
 
 
 class States(NamedTuple):
-    """States of subjects. `through` is the position that a copy stands at, START until complete."""
+    """States of subjects. `through` is the position that a copy stands at, None until complete."""
 
-    starts: bool
     states: list[SubjectRecord]
-    completes: bool
-    through: Position
+    starts: bool = False
+    completes: bool = False
+    through: Position | None = None
 
 
 class Following:
@@ -83,12 +83,12 @@ class Following:
             while after < head:
                 page = await self.page(after, STRETCH)
                 after = page.events[-1].position
-                yield States(False, await self._changed(page.events, purposes), False, START)
-            yield States(False, [], True, after)
+                yield States(await self._changed(page.events, purposes))
+            yield States([], completes=True, through=after)
         async with aclosing(self.watch(after, quiet)) as stretches:
             async for stretch in stretches:
                 changed = await self._changed(stretch.events, purposes)
-                yield States(False, changed, False, stretch.through)
+                yield States(changed, through=stretch.through)
 
     async def _snapshot(self, purposes: Collection[PurposeId]) -> AsyncGenerator[States, None]:
         last: Pseudonym | None = None
@@ -97,7 +97,10 @@ class Following:
             self._refuse_if_stopping()
             _, records = await self._store.subject_records(last, STRETCH)
             if records or starts:
-                yield States(starts, _only(records, purposes), False, START)
+                known = [
+                    one for one in _only(records, purposes) if one.consents or any(one.standing)
+                ]
+                yield States(known, starts=starts)
             if not records:
                 return
             starts, last = False, records[-1].pseudonym

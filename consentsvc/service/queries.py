@@ -1,6 +1,7 @@
 """Answers: may we do this for this person?"""
 
 from collections.abc import Container, Sequence
+from datetime import timedelta
 from typing import NamedTuple
 
 from consentsvc.domain.catalogue import Catalogue, Purpose
@@ -8,9 +9,12 @@ from consentsvc.domain.consent import NOTHING_KNOWN, NOTHING_STANDS, Consent, St
 from consentsvc.domain.decision import Decision, decide
 from consentsvc.domain.errors import InvalidRequest, PositionUnknown
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
-from consentsvc.domain.instants import Instant
+from consentsvc.domain.instants import Instant, add
 from consentsvc.service.links import Links
 from consentsvc.service.ports import Clock, EventStore, Page, Question, Record
+
+# Longer than any commit takes, unless the disk has failed.
+_SETTLING = timedelta(minutes=1)
 
 
 class Consistency(NamedTuple):
@@ -69,11 +73,11 @@ class Queries:
     ) -> Checked:
         """Decides every question, all at one position of the log."""
         purposes = [self._catalogue.purpose(question.purpose) for question in questions]
-        now = self._clock()
-        published = await self._published(consistency.as_of, now)
+        published = await self._published(consistency.as_of)
         records = await self._store.records(questions, consistency.as_of)
         _refuse_stale(records.read_at, consistency)
-        at = now if consistency.as_of is None else consistency.as_of
+        # After the read: one that had to wait must not answer with a validity that has run out.
+        at = self._clock() if consistency.as_of is None else consistency.as_of
         decisions = [
             _decided(purpose, answers, at, published and published.get(purpose.id, ()))
             for purpose, answers in zip(purposes, records.answers, strict=True)
@@ -83,9 +87,9 @@ class Queries:
 
     async def choices(self, subject: SubjectId, consistency: Consistency = LATEST) -> Choices:
         """Reads a subject's consents, one for every purpose in the catalogue's order."""
-        now = self._clock()
         read_at, record = await self._store.subject_record(subject)
         _refuse_stale(read_at, consistency)
+        now = self._clock()
         standing = NOTHING_STANDS if record is None else record.standing
         consents = {} if record is None else record.consents
         entries = []
@@ -104,15 +108,20 @@ class Queries:
         """Reads a subject's events past a position, oldest first."""
         page = await self._store.subject_events(subject, after, limit)
         _refuse_stale(page.head, consistency)
+        if after > page.head:
+            raise PositionUnknown("the page begins past the head of this log")
         return page
 
-    async def _published(
-        self, as_of: Instant | None, now: Instant
-    ) -> dict[PurposeId, set[str]] | None:
+    async def _published(self, as_of: Instant | None) -> dict[PurposeId, set[str]] | None:
         if as_of is None:
             return None
-        if as_of > now:
-            raise InvalidRequest.field("consistency.as_of_time", "must not lie in the future")
+        now = self._clock()
+        if as_of >= now:
+            raise InvalidRequest.field("consistency.as_of_time", "must lie in the past")
+        if as_of > add(now, -_SETTLING):
+            # An event gets its time before it is committed. Once a write that comes later has
+            # passed, nothing with an earlier time is still to come.
+            await self._store.write(lambda transaction: transaction.head)
         versions: dict[PurposeId, set[str]] = {}
         for one in await self._store.published():
             if one.recorded_at <= as_of:

@@ -48,22 +48,49 @@ def once(
 
     Raises `RequestIdReused` if the id was used for other content.
     """
-    before = transaction.recall(request)
+    before = _recalled(transaction, request)
     if before is not None:
-        if not before.same_content:
-            raise RequestIdReused("the request id stands for a request with other content")
-        return _decoded(before.answer)
+        return _decoded(before)
     outcomes = work()
     written = Written(outcomes, transaction.head)
     transaction.remember(request, subject, _encoded(written))
     return written
 
 
+def repeatable(
+    transaction: Transaction,
+    request: Request,
+    subject: SubjectId,
+    work: Callable[[], Sequence[Outcome]],
+) -> Written:
+    """Does the work each time: for work that a repeat can only leave as it is.
+
+    Raises `RequestIdReused` if the id was used for other content.
+    """
+    before = _recalled(transaction, request)
+    outcomes = work()
+    written = Written(outcomes, transaction.head)
+    if before is None:
+        transaction.remember(request, subject, _encoded(written))
+    return written
+
+
+def _recalled(transaction: Transaction, request: Request) -> bytes | None:
+    before = transaction.recall(request)
+    if before is None:
+        return None
+    if not before.same_content:
+        raise RequestIdReused("the request id stands for a request with other content")
+    return before.answer
+
+
+# Answers are kept for as long as the log: their form has names, so that it can grow.
 def _encoded(written: Written) -> bytes:
-    outcomes = [[one.effect.value, *one[1:]] for one in written.outcomes]
-    return json.dumps([outcomes, written.written_at]).encode()
+    outcomes = [one._asdict() | {"effect": one.effect.value} for one in written.outcomes]
+    return json.dumps({"outcomes": outcomes, "written_at": written.written_at}).encode()
 
 
 def _decoded(answer: bytes) -> Written:
-    outcomes, written_at = json.loads(answer)
-    return Written([Outcome(Effect(effect), *rest) for effect, *rest in outcomes], written_at)
+    kept = json.loads(answer)
+    outcomes = [Outcome(**one | {"effect": Effect(one["effect"])}) for one in kept["outcomes"]]
+    return Written(outcomes, Position(kept["written_at"]))

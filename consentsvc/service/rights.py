@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from consentsvc.domain.catalogue import Catalogue
-from consentsvc.domain.changes import changes
+from consentsvc.domain.catalogue import Catalogue, Purpose
+from consentsvc.domain.changes import revocation_changes
 from consentsvc.domain.consent import Standing
 from consentsvc.domain.events import Actor, EventKind, NewEvent, Personal, RevocationReason
 from consentsvc.domain.identifiers import PurposeId, SubjectId
@@ -47,26 +47,27 @@ class Rights:
         purposes: Sequence[PurposeId],
         reason: RevocationReason,
     ) -> Written:
-        """Ends the consents and requests of these purposes, where there are any."""
+        """Ends the consents and requests of these purposes, and the yes that nobody had to give."""
+        known: list[Purpose] = []
         for index, purpose in enumerate(purposes):
-            self._catalogue.purpose(purpose, f"purpose_ids[{index}]")
+            known.append(self._catalogue.purpose(purpose, f"purpose_ids[{index}]"))
         personal = Personal(
             instruction.subject, instruction.actor, instruction.channel, revocation=reason
         )
 
-        def revoke(transaction: Transaction, purpose: PurposeId) -> Outcome:
-            consent = transaction.consent(instruction.subject, purpose)
-            if not changes(EventKind.CONSENT_REVOKED, consent):
-                return UNCHANGED._replace(purpose=purpose)
-            event = NewEvent(EventKind.CONSENT_REVOKED, purpose, personal)
-            return Outcome(Effect.RECORDED, purpose, transaction.append(event))
+        def revoke(transaction: Transaction, purpose: Purpose) -> Outcome:
+            consent = transaction.consent(instruction.subject, purpose.id)
+            if not revocation_changes(purpose, consent):
+                return UNCHANGED._replace(purpose=purpose.id)
+            event = NewEvent(EventKind.CONSENT_REVOKED, purpose.id, personal)
+            return Outcome(Effect.RECORDED, purpose.id, transaction.append(event))
 
         return await self._store.write(
             lambda transaction: once(
                 transaction,
                 instruction.request,
                 instruction.subject,
-                lambda: [revoke(transaction, purpose) for purpose in purposes],
+                lambda: [revoke(transaction, purpose) for purpose in known],
             ),
             {instruction.subject},
         )

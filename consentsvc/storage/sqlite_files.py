@@ -1,19 +1,20 @@
 """The files of a store on SQLite: found, made, brought up to date and held against each other."""
 
 import os
+import secrets
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from consentsvc.storage.codec import KEY_BYTES
-from consentsvc.storage.database import connect
+from consentsvc.storage.codec import KEY_BYTES, Damaged
+from consentsvc.storage.database import connect, writing
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.migrations import migrate
 
-_SECRETS = ("links", "requests")
+_SECRETS = ("links", "requests", "tokens")
 
 
 class Files(NamedTuple):
@@ -35,87 +36,129 @@ def prepare(
 ) -> tuple[Files, Keyring]:
     """Makes the files of a new store, or makes sure that those of an old one belong together."""
     keys = key_file(log)
-    if log.exists() and not keys.exists():
-        raise StoreRefused(f"{log} is there but its keys are not: restore {keys.name} first")
-    keyring = Keyring(_master_key(log, keys, master_key_file, random_bytes), random_bytes)
     try:
-        store_id, secrets = _prepare_keys(keys, keyring)
+        if log.exists():
+            _refuse_without_keys(log, keys)
+        keyring = Keyring(_master_key(log, keys, master_key_file, random_bytes), random_bytes)
+        store_id, opened = _prepare_keys(log, keys, keyring)
         _prepare_log(log, store_id)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
+        # The last is what Python makes of a message of SQLite's that quotes damaged text.
         raise StoreRefused(f"{log}: {error}") from error
-    return Files(log, keys, store_id, secrets), keyring
+    return Files(log, keys, store_id, opened), keyring
 
 
 def read_only(log: Path, master_key_file: Path | None) -> Keyring:
-    """Reads the master key of a store that is only looked at; makes nothing."""
+    """Reads the master key of a store that is only looked at; makes nothing, opens neither file."""
     keys = key_file(log)
-    if not log.exists():
-        raise StoreRefused(f"there is no log at {log}")
+    try:
+        if not log.exists():
+            raise StoreRefused(f"there is no log at {log}")
+        _refuse_without_keys(log, keys)
+        return Keyring(
+            _master_key(log, keys, master_key_file, secrets.token_bytes), secrets.token_bytes
+        )
+    except OSError as error:
+        raise StoreRefused(f"{log}: {error}") from error
+
+
+def _refuse_without_keys(log: Path, keys: Path) -> None:
     if not keys.exists():
-        raise StoreRefused(f"{log} is there but its keys are not: restore {keys.name} first")
-    keyring = Keyring(_master_key(log, keys, master_key_file, os.urandom), os.urandom)
-    with closing(connect(keys, read_only=True)) as connection:
-        row = connection.execute("SELECT master_check FROM identity").fetchone()
-    if row is None:
-        raise StoreRefused(f"{keys} holds no keys")
-    keyring.check_master(row[0])
-    return keyring
+        raise StoreRefused(f"{log} is there but its keys are not: restore {keys}")
 
 
-def _prepare_keys(keys: Path, keyring: Keyring) -> tuple[bytes, dict[str, bytes]]:
-    _create(keys)
-    with closing(connect(keys)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
+def _prepare_keys(log: Path, keys: Path, keyring: Keyring) -> tuple[bytes, dict[str, bytes]]:
+    _create(keys, _empty_database)
+    with _database(keys) as connection:
         migrate(connection, "sqlite_keys")
-        connection.execute("BEGIN IMMEDIATE")
-        if connection.execute("SELECT 1 FROM identity").fetchone() is None:
-            keyring.make_identity(connection)
-        store_id, check = connection.execute(
-            "SELECT store_id, master_check FROM identity"
-        ).fetchone()
-        keyring.check_master(check)
-        secrets = keyring.secrets(connection, _SECRETS)
-        connection.execute("COMMIT")
-    return store_id, secrets
+        with writing(connection):
+            if connection.execute("SELECT 1 FROM identity").fetchone() is None:
+                keyring.make_identity(connection)
+            store_id, check = connection.execute(
+                "SELECT store_id, master_check FROM identity"
+            ).fetchone()
+            try:
+                keyring.check_master(check)
+                opened = keyring.secrets(connection, _SECRETS)
+            except Damaged as error:
+                raise StoreRefused(
+                    f"the master key does not open {keys}: restore the one that it was made with"
+                ) from error
+            # Nobody has a key before the log is there. Were it made anew now, its first positions
+            # would pass for those that callers hold tokens of.
+            used = connection.execute("SELECT 1 FROM subject LIMIT 1").fetchone() is not None
+            if used and not log.exists():
+                raise StoreRefused(f"{keys} has been used but there is no log: restore {log}")
+    return store_id, opened
 
 
 def _prepare_log(log: Path, store_id: bytes) -> None:
-    _create(log)
-    with closing(connect(log)) as connection:
-        connection.execute("PRAGMA journal_mode = WAL")
+    _create(log, _empty_database)
+    with _database(log) as connection:
         migrate(connection, "sqlite")
-        connection.execute("BEGIN IMMEDIATE")
-        row = connection.execute("SELECT store_id FROM identity").fetchone()
-        if row is None:
-            connection.execute("INSERT INTO identity (store_id) VALUES (?)", (store_id,))
-        elif row[0] != store_id:
-            raise StoreRefused(f"{log} and its key file belong to different stores")
-        connection.execute("COMMIT")
+        with writing(connection):
+            row = connection.execute("SELECT store_id FROM identity").fetchone()
+            if row is None:
+                connection.execute("INSERT INTO identity (store_id) VALUES (?)", (store_id,))
+            elif row[0] != store_id:
+                raise StoreRefused(
+                    f"{log} and {key_file(log)} belong to different stores: restore both of one"
+                )
+
+
+@contextmanager
+def _database(file: Path) -> Iterator[sqlite3.Connection]:
+    """Opens a database, making sure that it keeps a write-ahead log: a restored one may not."""
+    with closing(connect(file)) as connection:
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+            raise StoreRefused(f"{file} cannot have a write-ahead log there: use a local disk")
+        yield connection
+
+
+def _empty_database(draft: Path) -> None:
+    with _database(draft):
+        pass
 
 
 def _master_key(
     log: Path, keys: Path, file: Path | None, random_bytes: Callable[[int], bytes]
 ) -> bytes:
     file = file or log.with_name(log.name + ".master-key")
-    if not file.exists():
-        if keys.exists():
-            raise StoreRefused(f"the keys are there but the master key is not: restore {file}")
-        _create(file, random_bytes(KEY_BYTES))
+    # In this order: another process that is starting makes the master key first.
+    if keys.exists() and not file.exists():
+        raise StoreRefused(f"the keys are there but the master key is not: restore {file}")
+    _create(file, lambda draft: draft.write_bytes(random_bytes(KEY_BYTES)))
     key = file.read_bytes()
     if len(key) != KEY_BYTES:
         raise StoreRefused(f"{file} must hold exactly {KEY_BYTES} bytes")
     return key
 
 
-def _create(file: Path, content: bytes = b"") -> None:
-    """Makes a file that only its owner can read; leaves one that is there alone."""
-    try:
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
+def _create(file: Path, fill: Callable[[Path], object]) -> None:
+    """Makes a file that only its owner can read, whole and durable; leaves one that is there alone.
+
+    It gets its name last. So of processes that start at once all go on with the same file (SQLite
+    would refuse all but one of them while it takes up its write-ahead log), and one that dies in
+    between leaves nothing that the next would stumble over.
+    """
+    if file.exists():
         return
-    except OSError as error:
-        raise StoreRefused(f"{file} cannot be made: {error.strerror}") from error
-    with os.fdopen(descriptor, "wb") as made:
-        made.write(content)
-        made.flush()
-        os.fsync(made.fileno())
+    draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    try:
+        draft.touch(0o600, exist_ok=False)
+        fill(draft)
+        _sync(draft)
+        with suppress(FileExistsError):
+            os.link(draft, file)
+        _sync(file.parent)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Makes a file's content durable, or a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

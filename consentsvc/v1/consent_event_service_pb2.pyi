@@ -31,7 +31,9 @@ class ListEventsRequest(_message.Message):
     page_size: _builtins.int
     """How many to return: 1 to 1,000; 0 leaves it to the server (500)."""
     page_token: _builtins.str
-    """The `next_page_token` of the page before, or any cursor; empty for the beginning of the log."""
+    """The `next_page_token` of the page before, or a cursor of WatchEvents; empty for the beginning
+    of the log.
+    """
     def __init__(
         self,
         *,
@@ -243,13 +245,16 @@ class PurposeRule(_message.Message):
     PURPOSE_ID_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
     VALIDITY_MONTHS_FIELD_NUMBER: _builtins.int
+    UNTIL_WITHDRAWN_FIELD_NUMBER: _builtins.int
     VALID_NOTICE_VERSIONS_FIELD_NUMBER: _builtins.int
     purpose_id: _builtins.str
     """The purpose."""
     basis: _consent_pb2.LegalBasis.ValueType
     """What holds while nobody has said anything."""
     validity_months: _builtins.int
-    """How long a consent lasts, in calendar months; 0 for one that lasts until it is withdrawn."""
+    """So many calendar months, 1 to 120."""
+    until_withdrawn: _builtins.bool
+    """Always true: until it is withdrawn."""
     @_builtins.property
     def valid_notice_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The versions of notices on which a consent still counts. One given on any other is
@@ -262,13 +267,16 @@ class PurposeRule(_message.Message):
         purpose_id: _builtins.str = ...,
         basis: _consent_pb2.LegalBasis.ValueType = ...,
         validity_months: _builtins.int = ...,
+        until_withdrawn: _builtins.bool = ...,
         valid_notice_versions: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until_withdrawn", b"until_withdrawn", "validity", b"validity", "validity_months", b"validity_months"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "purpose_id", b"purpose_id", "valid_notice_versions", b"valid_notice_versions", "validity_months", b"validity_months"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "purpose_id", b"purpose_id", "until_withdrawn", b"until_withdrawn", "valid_notice_versions", b"valid_notice_versions", "validity", b"validity", "validity_months", b"validity_months"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_validity: _TypeAlias = _typing.Literal["validity_months", "until_withdrawn"]  # noqa: Y015
+    _WhichOneofArgType_validity: _TypeAlias = _typing.Literal["validity", b"validity"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_validity) -> _WhichOneofReturnType_validity | None: ...
 
 Global___PurposeRule: _TypeAlias = PurposeRule  # noqa: Y015
 

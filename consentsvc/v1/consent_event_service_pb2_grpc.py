@@ -83,8 +83,9 @@ class ConsentEventServiceServicer(object):
         """Sends every event from a place in the log on, those that are there and those to come.
 
         When the log is quiet, a response without events tells that nothing has been missed. A reader
-        that does not read is waited for; the server keeps nothing for it. The call ends only by the
-        client, or with UNAVAILABLE when the server stops.
+        that does not read is waited for; the server keeps nothing for it. A sound call ends only by
+        the client, or with UNAVAILABLE when the server stops. A caller may hold 100 streams at once; one
+        more is RESOURCE_EXHAUSTED with reason RATE_EXCEEDED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,8 +96,8 @@ class ConsentEventServiceServicer(object):
 
         While the snapshot is under way, states come in no particular order and one state may come
         twice; the later one holds. From `snapshot_complete` on, the copy is the log's state at
-        `cursor`, and every response brings it to a later one. A cursor obtained under another
-        catalogue gets a new snapshot, announced by `snapshot_start`.
+        `cursor` or later, and every response brings it further. A cursor obtained under another
+        catalogue or for other purposes gets a new snapshot, announced by `snapshot_start`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -106,7 +106,10 @@ class _DecisionReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Decisi
     """No: a request is open and waits for the subject's confirmation, for 30 × 24 hours."""
 
 class DecisionReason(_DecisionReason, metaclass=_DecisionReasonEnumTypeWrapper):
-    """Why a decision is what it is. The first that applies, in the order of the list below; may grow."""
+    """Why a decision is what it is. The first that applies of DECEASED to NEVER_ASKED, in this order;
+    where that is a no for want of a consent (REVOKED to NOTICE_SUPERSEDED, NEVER_ASKED) and a request
+    is later than the choice that decided, PENDING_CONFIRMATION or EXPIRED. May grow.
+    """
 
 DECISION_REASON_UNSPECIFIED: DecisionReason.ValueType  # 0
 """Never sent in a decision. In a bulk answer it marks an item that has an error instead."""
@@ -477,6 +480,7 @@ class Purpose(_message.Message):
     CONTROLLER_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
     VALIDITY_MONTHS_FIELD_NUMBER: _builtins.int
+    UNTIL_WITHDRAWN_FIELD_NUMBER: _builtins.int
     NEEDS_CONFIRMATION_FIELD_NUMBER: _builtins.int
     NOTICE_FIELD_NUMBER: _builtins.int
     TRACKERS_FIELD_NUMBER: _builtins.int
@@ -485,7 +489,9 @@ class Purpose(_message.Message):
     basis: Global___LegalBasis.ValueType
     """What holds while nobody has said anything."""
     validity_months: _builtins.int
-    """How long a consent lasts, in calendar months; 0 for one that lasts until it is withdrawn."""
+    """So many calendar months, 1 to 120."""
+    until_withdrawn: _builtins.bool
+    """Always true: until it is withdrawn."""
     needs_confirmation: _builtins.bool
     """Whether a consent counts only once confirmed through a link (double opt-in)."""
     @_builtins.property
@@ -507,15 +513,18 @@ class Purpose(_message.Message):
         controller: Global___Controller | None = ...,
         basis: Global___LegalBasis.ValueType = ...,
         validity_months: _builtins.int = ...,
+        until_withdrawn: _builtins.bool = ...,
         needs_confirmation: _builtins.bool = ...,
         notice: Global___Notice | None = ...,
         trackers: _abc.Iterable[Global___Tracker] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["controller", b"controller", "notice", b"notice"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["controller", b"controller", "notice", b"notice", "until_withdrawn", b"until_withdrawn", "validity", b"validity", "validity_months", b"validity_months"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "controller", b"controller", "id", b"id", "needs_confirmation", b"needs_confirmation", "notice", b"notice", "trackers", b"trackers", "validity_months", b"validity_months"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "controller", b"controller", "id", b"id", "needs_confirmation", b"needs_confirmation", "notice", b"notice", "trackers", b"trackers", "until_withdrawn", b"until_withdrawn", "validity", b"validity", "validity_months", b"validity_months"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_validity: _TypeAlias = _typing.Literal["validity_months", "until_withdrawn"]  # noqa: Y015
+    _WhichOneofArgType_validity: _TypeAlias = _typing.Literal["validity", b"validity"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_validity) -> _WhichOneofReturnType_validity | None: ...
 
 Global___Purpose: _TypeAlias = Purpose  # noqa: Y015
 
@@ -571,7 +580,9 @@ class Evidence(_message.Message):
     ip_address: _builtins.str
     """The IP address. Kept only for purposes whose catalogue entry asks for it, dropped for others."""
     user_agent: _builtins.str
-    """The user agent. Kept only for purposes whose catalogue entry asks for it, dropped for others."""
+    """The user agent. Kept only for purposes whose catalogue entry asks for it, dropped for others;
+    cut to 1,024 characters, where other texts are refused.
+    """
     def __init__(
         self,
         *,
@@ -733,6 +744,7 @@ class Consent(_message.Message):
     REQUEST_FIELD_NUMBER: _builtins.int
     OBJECTION_POSITION_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
     purpose_id: _builtins.str
     """The purpose."""
     objection_position: _builtins.int
@@ -747,6 +759,12 @@ class Consent(_message.Message):
     def request(self) -> Global___PendingRequest:
         """The latest request that no later choice or objection has settled; unset if there is none."""
 
+    @_builtins.property
+    def scope(self) -> Global___Scope:
+        """How far the consent reaches. Unset: the whole account, at present always. A reader that finds a
+        scope that it does not understand ignores the consent.
+        """
+
     def __init__(
         self,
         *,
@@ -755,10 +773,11 @@ class Consent(_message.Message):
         request: Global___PendingRequest | None = ...,
         objection_position: _builtins.int | None = ...,
         position: _builtins.int = ...,
+        scope: Global___Scope | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position", "choice", b"choice", "objection_position", b"objection_position", "request", b"request"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position", "choice", b"choice", "objection_position", b"objection_position", "request", b"request", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position", "choice", b"choice", "objection_position", b"objection_position", "position", b"position", "purpose_id", b"purpose_id", "request", b"request"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position", "choice", b"choice", "objection_position", b"objection_position", "position", b"position", "purpose_id", b"purpose_id", "request", b"request", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__objection_position: _TypeAlias = _typing.Literal["objection_position"]  # noqa: Y015
     _WhichOneofArgType__objection_position: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position"]  # noqa: Y015
@@ -818,6 +837,7 @@ class ConsentEvent(_message.Message):
     REFERS_TO_FIELD_NUMBER: _builtins.int
     REVOCATION_REASON_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The place in the log: 1, 2, 3 and so on, without gaps, in commit order."""
     kind: Global___EventKind.ValueType
@@ -854,6 +874,12 @@ class ConsentEvent(_message.Message):
     def evidence(self) -> Global___Evidence:
         """How the choice was made. Sent by ConsentService.ListConsentEvents only, never to followers."""
 
+    @_builtins.property
+    def scope(self) -> Global___Scope:
+        """How far the event reaches. Unset: the whole account, at present always. A reader that finds a
+        scope that it does not understand ignores the event.
+        """
+
     def __init__(
         self,
         *,
@@ -870,10 +896,11 @@ class ConsentEvent(_message.Message):
         refers_to: _builtins.int | None = ...,
         revocation_reason: Global___RevocationReason.ValueType = ...,
         evidence: Global___Evidence | None = ...,
+        scope: Global___Scope | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "claimed_time", b"claimed_time", "evidence", b"evidence", "notice", b"notice", "recorded_time", b"recorded_time", "refers_to", b"refers_to"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "claimed_time", b"claimed_time", "evidence", b"evidence", "notice", b"notice", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "revocation_reason", b"revocation_reason", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "revocation_reason", b"revocation_reason", "scope", b"scope", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__refers_to: _TypeAlias = _typing.Literal["refers_to"]  # noqa: Y015
     _WhichOneofArgType__refers_to: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to"]  # noqa: Y015
@@ -890,14 +917,15 @@ class Consistency(_message.Message):
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
     AS_OF_TIME_FIELD_NUMBER: _builtins.int
     at_least_as_fresh: _builtins.str
-    """A token that a write or a read returned: the answer reflects at least all that the token
-    does. OUT_OF_RANGE with reason POSITION_UNKNOWN if it comes from another log or is past
+    """A `written_at`, a `read_at` or a cursor of WatchEvents or ListEvents: the answer reflects at
+    least all that it does. OUT_OF_RANGE with reason POSITION_UNKNOWN if it comes from another log or is past
     the head; INVALID_ARGUMENT if it is no such token.
     """
     @_builtins.property
     def as_of_time(self) -> _timestamp_pb2.Timestamp:
         """A moment in the past: the answer is the one that was right then, by the events recorded and
-        the notices published at or before it. INVALID_ARGUMENT if it lies in the future.
+        the notices published at or before it, and by the purposes' rules of today (basis, validity,
+        which notices ask again). INVALID_ARGUMENT unless it lies in the past.
         """
 
     def __init__(

@@ -336,7 +336,7 @@ class CheckError(_message.Message):
     code: _builtins.int
     """The status code that CheckConsent would have ended with, as in `google.rpc.Code`."""
     reason: _error_reason_pb2.ErrorReason.ValueType
-    """The reason that CheckConsent would have given."""
+    """A reason for which CheckConsent would have refused the pair."""
     field: _builtins.str
     """The field that is wrong, as a path in the request, such as `batch.subject_ids[7]`."""
     message: _builtins.str

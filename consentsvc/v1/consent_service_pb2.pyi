@@ -32,11 +32,16 @@ class _ChangeActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeAc
     CHANGE_ACTION_GIVE: _ChangeAction.ValueType  # 1
     """The subject consents. Needs the notice that was shown."""
     CHANGE_ACTION_REFUSE: _ChangeAction.ValueType  # 2
-    """The subject refuses. Needs the notice that was shown."""
+    """The subject refuses. Needs the notice that was shown. Refusing the same notice again changes
+    nothing.
+    """
     CHANGE_ACTION_WITHDRAW: _ChangeAction.ValueType  # 3
     """The subject takes the consent back. Needs no notice, and works when nothing was given."""
     CHANGE_ACTION_OBJECT: _ChangeAction.ValueType  # 4
-    """The subject objects to the purpose. Stands above every consent until it is withdrawn."""
+    """The subject objects to the purpose. Stands above every consent until it is withdrawn. Not for
+    signals such as Global Privacy Control, which a later choice of the person outranks: this
+    version does not record those.
+    """
     CHANGE_ACTION_WITHDRAW_OBJECTION: _ChangeAction.ValueType  # 5
     """The subject takes the objection back; nobody else can. Consents given before count again."""
     CHANGE_ACTION_REQUEST: _ChangeAction.ValueType  # 6
@@ -50,11 +55,16 @@ CHANGE_ACTION_UNSPECIFIED: ChangeAction.ValueType  # 0
 CHANGE_ACTION_GIVE: ChangeAction.ValueType  # 1
 """The subject consents. Needs the notice that was shown."""
 CHANGE_ACTION_REFUSE: ChangeAction.ValueType  # 2
-"""The subject refuses. Needs the notice that was shown."""
+"""The subject refuses. Needs the notice that was shown. Refusing the same notice again changes
+nothing.
+"""
 CHANGE_ACTION_WITHDRAW: ChangeAction.ValueType  # 3
 """The subject takes the consent back. Needs no notice, and works when nothing was given."""
 CHANGE_ACTION_OBJECT: ChangeAction.ValueType  # 4
-"""The subject objects to the purpose. Stands above every consent until it is withdrawn."""
+"""The subject objects to the purpose. Stands above every consent until it is withdrawn. Not for
+signals such as Global Privacy Control, which a later choice of the person outranks: this
+version does not record those.
+"""
 CHANGE_ACTION_WITHDRAW_OBJECTION: ChangeAction.ValueType  # 5
 """The subject takes the objection back; nobody else can. Consents given before count again."""
 CHANGE_ACTION_REQUEST: ChangeAction.ValueType  # 6
@@ -267,7 +277,8 @@ class ConsentChange(_message.Message):
     @_builtins.property
     def notice(self) -> _consent_pb2.NoticeRef:
         """The notice that was shown: a version and locale of the purpose. Required to give, refuse and
-        request; optional otherwise.
+        request; optional otherwise, and then one that is not known is left out, so that nobody is kept
+        from a no.
         """
 
     @_builtins.property
@@ -388,6 +399,7 @@ class ChangeOutcome(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     CONFIRMATION_TOKEN_FIELD_NUMBER: _builtins.int
     CONFIRMATION_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
     purpose_id: _builtins.str
     """The purpose."""
     effect: Global___ChangeEffect.ValueType
@@ -402,6 +414,10 @@ class ChangeOutcome(_message.Message):
     def confirmation_expire_time(self) -> _timestamp_pb2.Timestamp:
         """With AWAITING_CONFIRMATION: the moment from which the token no longer works."""
 
+    @_builtins.property
+    def scope(self) -> _consent_pb2.Scope:
+        """How far the change reaches. Unset: the whole account, at present always."""
+
     def __init__(
         self,
         *,
@@ -410,10 +426,11 @@ class ChangeOutcome(_message.Message):
         position: _builtins.int | None = ...,
         confirmation_token: _builtins.str = ...,
         confirmation_expire_time: _timestamp_pb2.Timestamp | None = ...,
+        scope: _consent_pb2.Scope | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_position", b"_position", "confirmation_expire_time", b"confirmation_expire_time", "position", b"position"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_position", b"_position", "confirmation_expire_time", b"confirmation_expire_time", "position", b"position", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_position", b"_position", "confirmation_expire_time", b"confirmation_expire_time", "confirmation_token", b"confirmation_token", "effect", b"effect", "position", b"position", "purpose_id", b"purpose_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_position", b"_position", "confirmation_expire_time", b"confirmation_expire_time", "confirmation_token", b"confirmation_token", "effect", b"effect", "position", b"position", "purpose_id", b"purpose_id", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__position: _TypeAlias = _typing.Literal["position"]  # noqa: Y015
     _WhichOneofArgType__position: _TypeAlias = _typing.Literal["_position", b"_position"]  # noqa: Y015

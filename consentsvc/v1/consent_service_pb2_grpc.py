@@ -29,15 +29,17 @@ class ConsentServiceStub(object):
     """Shows a customer's choices and changes them: for the customer's panel.
 
     Every change takes a `request_id` that the caller chooses, 1 to 128 characters of printable ASCII
-    without spaces. Repeating a request with its id gets the first answer and records nothing more;
-    the same id with any other content is ALREADY_EXISTS with reason REQUEST_ID_REUSED. Ids belong to
-    their caller: another caller's are never met.
+    without spaces: random, new for every act of a person, used again only to repeat a call whose
+    outcome is not known. Repeating a request with its id gets the first answer and records nothing
+    more; the same id with any other content is ALREADY_EXISTS with reason REQUEST_ID_REUSED. Ids
+    belong to their caller, known by its certificate; all callers without one share theirs.
 
     A change is durable before it is answered. Its `written_at`, presented to any read as
     `at_least_as_fresh`, makes sure that the read reflects it.
 
     Every method can end with INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry with the
-    same `request_id`), DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
+    same `request_id`), DEADLINE_EXCEEDED and INTERNAL. After the last three a change may have been
+    recorded: the same request with the same id tells. The reasons are in `error_reason.proto`.
     """
 
     def __init__(self, channel):
@@ -82,15 +84,17 @@ class ConsentServiceServicer(object):
     """Shows a customer's choices and changes them: for the customer's panel.
 
     Every change takes a `request_id` that the caller chooses, 1 to 128 characters of printable ASCII
-    without spaces. Repeating a request with its id gets the first answer and records nothing more;
-    the same id with any other content is ALREADY_EXISTS with reason REQUEST_ID_REUSED. Ids belong to
-    their caller: another caller's are never met.
+    without spaces: random, new for every act of a person, used again only to repeat a call whose
+    outcome is not known. Repeating a request with its id gets the first answer and records nothing
+    more; the same id with any other content is ALREADY_EXISTS with reason REQUEST_ID_REUSED. Ids
+    belong to their caller, known by its certificate; all callers without one share theirs.
 
     A change is durable before it is answered. Its `written_at`, presented to any read as
     `at_least_as_fresh`, makes sure that the read reflects it.
 
     Every method can end with INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry with the
-    same `request_id`), DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
+    same `request_id`), DEADLINE_EXCEEDED and INTERNAL. After the last three a change may have been
+    recorded: the same request with the same id tells. The reasons are in `error_reason.proto`.
     """
 
     def ListPurposes(self, request, context):
@@ -125,12 +129,13 @@ class ConsentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmConsent(self, request, context):
-        """Confirms a request through the token that UpdateConsents returned: the consent is then given.
+        """Confirms a request through the token that UpdateConsents returned: the consent is then given,
+        on the notice of the request, and counts unless that has been superseded meanwhile.
 
         A token works once, for 30 × 24 hours, and only for its own request. NOT_FOUND with reason
-        LINK_UNKNOWN for a token that this service did not make; FAILED_PRECONDITION with reason
-        CONFIRMATION_EXPIRED, CONFIRMATION_VOID (a refusal, withdrawal, revocation or objection came
-        after the request) or CONFIRMATION_USED.
+        LINK_UNKNOWN for a token that this service did not make, or whose purpose has left the
+        catalogue; FAILED_PRECONDITION with reason CONFIRMATION_EXPIRED, CONFIRMATION_VOID (a refusal,
+        withdrawal, revocation or objection came after the request) or CONFIRMATION_USED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -140,8 +145,9 @@ class ConsentServiceServicer(object):
         """Withdraws one consent through the token of a withdrawal link (one click, RFC 8058).
 
         Idempotent without end: the token never expires and may be redeemed again after a later
-        consent. Works under a restriction and after a reported death. NOT_FOUND with reason
-        LINK_UNKNOWN for a token that this service did not make.
+        consent. Also a repeat with the same `request_id` is carried out anew, so that no withdrawal is
+        lost to a caller that derives the id from the token. Works under a restriction and after a
+        reported death. NOT_FOUND with reason LINK_UNKNOWN for a token that this service did not make.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -199,15 +205,17 @@ class ConsentService(object):
     """Shows a customer's choices and changes them: for the customer's panel.
 
     Every change takes a `request_id` that the caller chooses, 1 to 128 characters of printable ASCII
-    without spaces. Repeating a request with its id gets the first answer and records nothing more;
-    the same id with any other content is ALREADY_EXISTS with reason REQUEST_ID_REUSED. Ids belong to
-    their caller: another caller's are never met.
+    without spaces: random, new for every act of a person, used again only to repeat a call whose
+    outcome is not known. Repeating a request with its id gets the first answer and records nothing
+    more; the same id with any other content is ALREADY_EXISTS with reason REQUEST_ID_REUSED. Ids
+    belong to their caller, known by its certificate; all callers without one share theirs.
 
     A change is durable before it is answered. Its `written_at`, presented to any read as
     `at_least_as_fresh`, makes sure that the read reflects it.
 
     Every method can end with INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry with the
-    same `request_id`), DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
+    same `request_id`), DEADLINE_EXCEEDED and INTERNAL. After the last three a change may have been
+    recorded: the same request with the same id tells. The reasons are in `error_reason.proto`.
     """
 
     @staticmethod

@@ -16,15 +16,17 @@ class ConsentServiceStub:
     """Shows a customer's choices and changes them: for the customer's panel.
 
     Every change takes a `request_id` that the caller chooses, 1 to 128 characters of printable ASCII
-    without spaces. Repeating a request with its id gets the first answer and records nothing more;
-    the same id with any other content is ALREADY_EXISTS with reason REQUEST_ID_REUSED. Ids belong to
-    their caller: another caller's are never met.
+    without spaces: random, new for every act of a person, used again only to repeat a call whose
+    outcome is not known. Repeating a request with its id gets the first answer and records nothing
+    more; the same id with any other content is ALREADY_EXISTS with reason REQUEST_ID_REUSED. Ids
+    belong to their caller, known by its certificate; all callers without one share theirs.
 
     A change is durable before it is answered. Its `written_at`, presented to any read as
     `at_least_as_fresh`, makes sure that the read reflects it.
 
     Every method can end with INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry with the
-    same `request_id`), DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
+    same `request_id`), DEADLINE_EXCEEDED and INTERNAL. After the last three a change may have been
+    recorded: the same request with the same id tells. The reasons are in `error_reason.proto`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -47,19 +49,21 @@ class ConsentServiceStub:
     longer current.
     """
     ConfirmConsent: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ConfirmConsentRequest, _consent_service_pb2.ConfirmConsentResponse]
-    """Confirms a request through the token that UpdateConsents returned: the consent is then given.
+    """Confirms a request through the token that UpdateConsents returned: the consent is then given,
+    on the notice of the request, and counts unless that has been superseded meanwhile.
 
     A token works once, for 30 × 24 hours, and only for its own request. NOT_FOUND with reason
-    LINK_UNKNOWN for a token that this service did not make; FAILED_PRECONDITION with reason
-    CONFIRMATION_EXPIRED, CONFIRMATION_VOID (a refusal, withdrawal, revocation or objection came
-    after the request) or CONFIRMATION_USED.
+    LINK_UNKNOWN for a token that this service did not make, or whose purpose has left the
+    catalogue; FAILED_PRECONDITION with reason CONFIRMATION_EXPIRED, CONFIRMATION_VOID (a refusal,
+    withdrawal, revocation or objection came after the request) or CONFIRMATION_USED.
     """
     RedeemLink: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.RedeemLinkRequest, _consent_service_pb2.RedeemLinkResponse]
     """Withdraws one consent through the token of a withdrawal link (one click, RFC 8058).
 
     Idempotent without end: the token never expires and may be redeemed again after a later
-    consent. Works under a restriction and after a reported death. NOT_FOUND with reason
-    LINK_UNKNOWN for a token that this service did not make.
+    consent. Also a repeat with the same `request_id` is carried out anew, so that no withdrawal is
+    lost to a caller that derives the id from the token. Works under a restriction and after a
+    reported death. NOT_FOUND with reason LINK_UNKNOWN for a token that this service did not make.
     """
     ListConsentEvents: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ListConsentEventsRequest, _consent_service_pb2.ListConsentEventsResponse]
     """Lists a subject's events, oldest first, with their evidence."""
@@ -68,15 +72,17 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Shows a customer's choices and changes them: for the customer's panel.
 
     Every change takes a `request_id` that the caller chooses, 1 to 128 characters of printable ASCII
-    without spaces. Repeating a request with its id gets the first answer and records nothing more;
-    the same id with any other content is ALREADY_EXISTS with reason REQUEST_ID_REUSED. Ids belong to
-    their caller: another caller's are never met.
+    without spaces: random, new for every act of a person, used again only to repeat a call whose
+    outcome is not known. Repeating a request with its id gets the first answer and records nothing
+    more; the same id with any other content is ALREADY_EXISTS with reason REQUEST_ID_REUSED. Ids
+    belong to their caller, known by its certificate; all callers without one share theirs.
 
     A change is durable before it is answered. Its `written_at`, presented to any read as
     `at_least_as_fresh`, makes sure that the read reflects it.
 
     Every method can end with INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry with the
-    same `request_id`), DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
+    same `request_id`), DEADLINE_EXCEEDED and INTERNAL. After the last three a change may have been
+    recorded: the same request with the same id tells. The reasons are in `error_reason.proto`.
     """
 
     @_abc_1.abstractmethod
@@ -121,12 +127,13 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _consent_service_pb2.ConfirmConsentRequest,
         context: _aio.ServicerContext[_consent_service_pb2.ConfirmConsentRequest, _abc.Awaitable[_consent_service_pb2.ConfirmConsentResponse]],
     ) -> _abc.Awaitable[_consent_service_pb2.ConfirmConsentResponse]:
-        """Confirms a request through the token that UpdateConsents returned: the consent is then given.
+        """Confirms a request through the token that UpdateConsents returned: the consent is then given,
+        on the notice of the request, and counts unless that has been superseded meanwhile.
 
         A token works once, for 30 × 24 hours, and only for its own request. NOT_FOUND with reason
-        LINK_UNKNOWN for a token that this service did not make; FAILED_PRECONDITION with reason
-        CONFIRMATION_EXPIRED, CONFIRMATION_VOID (a refusal, withdrawal, revocation or objection came
-        after the request) or CONFIRMATION_USED.
+        LINK_UNKNOWN for a token that this service did not make, or whose purpose has left the
+        catalogue; FAILED_PRECONDITION with reason CONFIRMATION_EXPIRED, CONFIRMATION_VOID (a refusal,
+        withdrawal, revocation or objection came after the request) or CONFIRMATION_USED.
         """
 
     @_abc_1.abstractmethod
@@ -138,8 +145,9 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         """Withdraws one consent through the token of a withdrawal link (one click, RFC 8058).
 
         Idempotent without end: the token never expires and may be redeemed again after a later
-        consent. Works under a restriction and after a reported death. NOT_FOUND with reason
-        LINK_UNKNOWN for a token that this service did not make.
+        consent. Also a repeat with the same `request_id` is carried out anew, so that no withdrawal is
+        lost to a caller that derives the id from the token. Works under a restriction and after a
+        reported death. NOT_FOUND with reason LINK_UNKNOWN for a token that this service did not make.
         """
 
     @_abc_1.abstractmethod

@@ -61,7 +61,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
         { "reason": "SCOPE_NOT_TAKEN", "domain": "consentsvc", "metadata": {} }
     """
     ERROR_REASON_LINK_UNKNOWN: _ErrorReason.ValueType  # 6
-    """NOT_FOUND: a link or confirmation token that this service did not make.
+    """NOT_FOUND: a link or confirmation token that this service did not make, or a confirmation whose
+    purpose has left the catalogue.
 
     Example:
 
@@ -123,8 +124,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
           "metadata": { "items": "12000", "limit": "10000" } }
     """
     ERROR_REASON_RATE_EXCEEDED: _ErrorReason.ValueType  # 14
-    """RESOURCE_EXHAUSTED: the caller sends faster than its share. Also carries
-    `google.rpc.RetryInfo`.
+    """RESOURCE_EXHAUSTED: the caller sends faster than its share, or holds too many streams. Also
+    carries `google.rpc.RetryInfo`.
 
     Example:
 
@@ -150,6 +151,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of every `google.rpc.ErrorInfo` that this service sends, without the prefix
     `ERROR_REASON_`. The `domain` is always `consentsvc`. May grow.
+
+    Without an ErrorInfo come INTERNAL, DEADLINE_EXCEEDED and CANCELLED, and what the transport itself
+    refuses: RESOURCE_EXHAUSTED for a message of more than 8 MiB or for too many calls at once,
+    UNAVAILABLE for a connection that is gone.
 
     The text of an error is for people; programs read the code, the reason and the metadata. No error
     holds personal data. INVALID_ARGUMENT also carries `google.rpc.BadRequest` with the path of the
@@ -195,7 +200,8 @@ Example:
     { "reason": "SCOPE_NOT_TAKEN", "domain": "consentsvc", "metadata": {} }
 """
 ERROR_REASON_LINK_UNKNOWN: ErrorReason.ValueType  # 6
-"""NOT_FOUND: a link or confirmation token that this service did not make.
+"""NOT_FOUND: a link or confirmation token that this service did not make, or a confirmation whose
+purpose has left the catalogue.
 
 Example:
 
@@ -257,8 +263,8 @@ Example:
       "metadata": { "items": "12000", "limit": "10000" } }
 """
 ERROR_REASON_RATE_EXCEEDED: ErrorReason.ValueType  # 14
-"""RESOURCE_EXHAUSTED: the caller sends faster than its share. Also carries
-`google.rpc.RetryInfo`.
+"""RESOURCE_EXHAUSTED: the caller sends faster than its share, or holds too many streams. Also
+carries `google.rpc.RetryInfo`.
 
 Example:
 

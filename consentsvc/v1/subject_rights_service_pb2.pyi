@@ -170,7 +170,7 @@ class RevokeConsentsRequest(_message.Message):
 
     @_builtins.property
     def purpose_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The purposes, as in the catalogue: 1 to 100, none twice."""
+        """The purposes, as in the catalogue: 1 to 100, none twice. More are RESOURCE_EXHAUSTED."""
 
     def __init__(
         self,

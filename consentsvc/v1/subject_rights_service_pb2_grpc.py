@@ -89,15 +89,16 @@ class SubjectRightsServiceServicer(object):
     def RevokeConsents(self, request, context):
         """Ends consents on somebody else's authority, with a reason: all that are named, or none.
 
-        Records an event only for those whose latest choice is a consent, or that have a request which
-        no choice or objection has settled since.
+        Records an event only for those whose latest choice is a consent, that have a request which no
+        choice or objection has settled since, or that rest on legitimate interest and have no choice.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReportDeath(self, request, context):
-        """Records that the subject has died: from here on every check answers no, DECEASED.
+        """Records that the subject has died: from here on every check answers no, DECEASED. This cannot
+        be taken back.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

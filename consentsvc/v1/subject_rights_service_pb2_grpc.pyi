@@ -31,11 +31,13 @@ class SubjectRightsServiceStub:
     RevokeConsents: _aio.UnaryUnaryMultiCallable[_subject_rights_service_pb2.RevokeConsentsRequest, _subject_rights_service_pb2.RevokeConsentsResponse]
     """Ends consents on somebody else's authority, with a reason: all that are named, or none.
 
-    Records an event only for those whose latest choice is a consent, or that have a request which
-    no choice or objection has settled since.
+    Records an event only for those whose latest choice is a consent, that have a request which no
+    choice or objection has settled since, or that rest on legitimate interest and have no choice.
     """
     ReportDeath: _aio.UnaryUnaryMultiCallable[_subject_rights_service_pb2.ReportDeathRequest, _subject_rights_service_pb2.ReportDeathResponse]
-    """Records that the subject has died: from here on every check answers no, DECEASED."""
+    """Records that the subject has died: from here on every check answers no, DECEASED. This cannot
+    be taken back.
+    """
 
 class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Carries out what the law gives a person beyond their choices: for the data protection officer.
@@ -72,8 +74,8 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_subject_rights_service_pb2.RevokeConsentsResponse]:
         """Ends consents on somebody else's authority, with a reason: all that are named, or none.
 
-        Records an event only for those whose latest choice is a consent, or that have a request which
-        no choice or objection has settled since.
+        Records an event only for those whose latest choice is a consent, that have a request which no
+        choice or objection has settled since, or that rest on legitimate interest and have no choice.
         """
 
     @_abc_1.abstractmethod
@@ -82,6 +84,8 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _subject_rights_service_pb2.ReportDeathRequest,
         context: _aio.ServicerContext[_subject_rights_service_pb2.ReportDeathRequest, _abc.Awaitable[_subject_rights_service_pb2.ReportDeathResponse]],
     ) -> _abc.Awaitable[_subject_rights_service_pb2.ReportDeathResponse]:
-        """Records that the subject has died: from here on every check answers no, DECEASED."""
+        """Records that the subject has died: from here on every check answers no, DECEASED. This cannot
+        be taken back.
+        """
 
 def add_SubjectRightsServiceServicer_to_server(servicer: SubjectRightsServiceServicer, server: _aio.Server) -> None: ...

@@ -131,12 +131,11 @@ class TestSuperseded:
         assert newsletter.superseded("1", published={"1", "2", "3"})
         assert not newsletter.superseded("1", published=())
 
-    def test_unknown_version_is_older_than_all(self) -> None:
-        """A version that the catalogue lost is superseded if any that it has asks again."""
+    def test_unknown_version_counts_for_nothing(self) -> None:
+        """Nobody can say what a version promised that the catalogue has lost: it is superseded."""
         assert purpose(*self.HISTORY).superseded("0")
-        assert purpose(version("1", asks_again=True)).superseded("0")
-        assert not purpose(version("1"), version("2")).superseded("0")
-        assert not purpose(*self.HISTORY).superseded("0", published={"1", "2"})
+        assert purpose(version("1"), version("2")).superseded("0")
+        assert purpose(*self.HISTORY).superseded("0", published={"1", "2"})
 
 
 class TestCatalogue:

@@ -9,8 +9,9 @@ without any key. Both are worthless to somebody who guesses the content.
 import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -28,12 +29,16 @@ from consentsvc.domain.events import (
 from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 SCHEMA = 1
 """The version of both encodings. A reader of a later version still reads this one."""
 
 SALT_BYTES = 32
 NONCE_BYTES = 12
 KEY_BYTES = 32
+PSEUDONYM_BYTES = 16
 
 
 class Damaged(Exception):
@@ -78,62 +83,81 @@ def unseal(
     return _personal(plain)
 
 
-def header(event: Event, sealed: Sealed | None) -> bytes:
-    """Encodes everything about an event that is not about a person."""
-    fields: dict[str, Any] = {
-        "kind": event.kind.value,
-        "position": event.position,
-        "recorded_at": event.recorded_at,
-        "schema": SCHEMA,
-    }
-    if event.purpose is not None:
-        fields["purpose"] = event.purpose
-    if event.notice is not None:
-        fields["notice"] = {
-            "locale": event.notice.locale,
-            "sha256": event.notice.sha256.hex(),
-            "version": event.notice.version,
-        }
-    if event.refers_to is not None:
-        fields["refers_to"] = event.refers_to
-    if event.pseudonym is not None and sealed is not None:
-        fields["pseudonym"] = event.pseudonym.hex()
-        fields["commitment"] = sealed.commitment.hex()
-        fields["sealed_sha256"] = hashlib.sha256(sealed.data).hexdigest()
-    return _canonical(fields)
-
-
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header, read back: an event without its personal part, and what it says of that part."""
+    """Everything about an event that is not about a person, and what it says of the rest.
+
+    `event` is without its personal part. The commitment, the hash of the sealed bytes and the
+    event's pseudonym are there together, or none of them is.
+    """
 
     event: Event
-    commitment: bytes | None
-    sealed_sha256: bytes | None
+    commitment: bytes | None = None
+    sealed_sha256: bytes | None = None
+
+    def encode(self) -> bytes:
+        """The canonical bytes: the only ones that `read_header` and `leaf_hash` are meant for."""
+        event = self.event
+        fields: dict[str, Any] = {
+            "kind": event.kind.value,
+            "position": event.position,
+            "recorded_at": event.recorded_at,
+            "schema": SCHEMA,
+        }
+        if event.purpose is not None:
+            fields["purpose"] = event.purpose
+        if event.notice is not None:
+            fields["notice"] = {
+                "locale": event.notice.locale,
+                "sha256": event.notice.sha256.hex(),
+                "version": event.notice.version,
+            }
+        if event.refers_to is not None:
+            fields["refers_to"] = event.refers_to
+        if event.pseudonym is not None and self.commitment and self.sealed_sha256:
+            fields["pseudonym"] = event.pseudonym.hex()
+            fields["commitment"] = self.commitment.hex()
+            fields["sealed_sha256"] = self.sealed_sha256.hex()
+        return _canonical(fields)
+
+
+def header(event: Event, sealed: Sealed | None) -> bytes:
+    """Encodes the header of an event, given its personal part as it is stored."""
+    if sealed is None:
+        return Header(event).encode()
+    return Header(event, sealed.commitment, sealed_hash(sealed.data)).encode()
 
 
 def read_header(data: bytes) -> Header:
     """Decodes a header; raises `Damaged` for bytes that no header ever had."""
+    fields = _fields(data, "the header is not one")
     try:
-        fields = json.loads(data)
-        if fields["schema"] != SCHEMA:
-            raise Damaged(f"schema {fields['schema']} is not known")
+        personal = [name in fields for name in ("pseudonym", "commitment", "sealed_sha256")]
+        if any(personal) and not all(personal):
+            raise Damaged("the header tells half of what belongs to a personal part")
         notice = fields.get("notice")
-        pseudonym = _unhex(fields.get("pseudonym"))
         event = Event(
-            position=Position(fields["position"]),
-            recorded_at=Instant(fields["recorded_at"]),
+            position=Position(_typed(fields["position"], int)),
+            recorded_at=Instant(_typed(fields["recorded_at"], int)),
             kind=EventKind(fields["kind"]),
-            purpose=fields.get("purpose"),
-            pseudonym=None if pseudonym is None else Pseudonym(pseudonym),
-            notice=notice
-            and NoticeRef(notice["version"], notice["locale"], bytes.fromhex(notice["sha256"])),
-            refers_to=fields.get("refers_to"),
+            purpose=_optional(fields.get("purpose"), str, PurposeId),
+            pseudonym=_optional(fields.get("pseudonym"), str, _pseudonym),
+            notice=None if notice is None else _notice(notice),
+            refers_to=_optional(fields.get("refers_to"), int, Position),
             personal=None,
         )
-        return Header(event, _unhex(fields.get("commitment")), _unhex(fields.get("sealed_sha256")))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Header(
+            event,
+            _optional(fields.get("commitment"), str, _sha256),
+            _optional(fields.get("sealed_sha256"), str, _sha256),
+        )
+    except (ValueError, KeyError, TypeError) as error:
         raise Damaged("the header is not one") from error
+
+
+def sealed_hash(data: bytes) -> bytes:
+    """Hashes the sealed bytes of a personal part."""
+    return hashlib.sha256(data).digest()
 
 
 def leaf_hash(header: bytes) -> bytes:
@@ -141,8 +165,49 @@ def leaf_hash(header: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + header).digest()
 
 
-def _unhex(text: str | None) -> bytes | None:
-    return None if text is None else bytes.fromhex(text)
+def _fields(data: bytes, otherwise: str) -> dict[str, Any]:
+    """Reads a JSON object of our schema; raises `Damaged`, saying `otherwise`, if it is none."""
+    try:
+        fields = json.loads(data)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Damaged(otherwise) from error
+    if not isinstance(fields, dict):
+        raise Damaged(otherwise)
+    if fields.get("schema") != SCHEMA:
+        raise Damaged("the schema is not one that this release knows")
+    return fields
+
+
+def _typed(value: object, kind: type[T]) -> T:
+    # Exactly: True is an int too, and 1.0 is equal to 1.
+    if type(value) is not kind:
+        raise TypeError(f"{kind.__name__} expected")
+    return value
+
+
+def _optional(value: object, kind: type[T], make: Callable[[T], R]) -> R | None:
+    return None if value is None else make(_typed(value, kind))
+
+
+def _notice(fields: Any) -> NoticeRef:
+    return NoticeRef(
+        _typed(fields["version"], str), _typed(fields["locale"], str), _sha256(fields["sha256"])
+    )
+
+
+def _pseudonym(text: str) -> Pseudonym:
+    return Pseudonym(_unhex(text, PSEUDONYM_BYTES))
+
+
+def _sha256(text: str) -> bytes:
+    return _unhex(text, 32)
+
+
+def _unhex(text: str, length: int) -> bytes:
+    data = bytes.fromhex(text)
+    if len(data) != length:
+        raise ValueError(f"{length} bytes expected")
+    return data
 
 
 def _canonical(fields: dict[str, Any]) -> bytes:
@@ -183,18 +248,16 @@ def _personal_fields(personal: Personal) -> dict[str, Any]:
 
 
 def _personal(plain: bytes) -> Personal:
+    fields = _fields(plain, "the personal part cannot be read")
     try:
-        fields = json.loads(plain)
         actor = fields["actor"]
-        actor_id = actor.get("id")
-        revocation = fields.get("revocation")
         return Personal(
-            subject=SubjectId(fields["subject"]),
-            actor=Actor(ActorKind(actor["kind"]), None if actor_id is None else ActorId(actor_id)),
-            channel=fields["channel"],
+            subject=SubjectId(_typed(fields["subject"], str)),
+            actor=Actor(ActorKind(actor["kind"]), _optional(actor.get("id"), str, ActorId)),
+            channel=_typed(fields["channel"], str),
             evidence=Evidence(**fields.get("evidence", {})),
-            claimed_at=fields.get("claimed_at"),
-            revocation=None if revocation is None else RevocationReason(revocation),
+            claimed_at=_optional(fields.get("claimed_at"), int, Instant),
+            revocation=_optional(fields.get("revocation"), str, RevocationReason),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged("the personal part cannot be read") from error

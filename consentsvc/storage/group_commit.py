@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from consentsvc.domain.errors import ShuttingDown
 
@@ -18,11 +18,17 @@ LARGEST_GROUP = 256
 LINGER_SECONDS = 0.001
 
 
+class Failed(NamedTuple):
+    """Stands in the place of a unit's result: the exception that is its own."""
+
+    error: BaseException
+
+
 class GroupCommit(Generic[Unit]):
     """Hands what is waiting to one commit at a time.
 
-    `commit` gets the units of a group and returns for each what it led to: a result, or the
-    exception that is this unit's own. If `commit` raises, every unit of the group gets that.
+    `commit` gets the units of a group and returns for each what it led to: a result, or `Failed`.
+    If `commit` raises, every unit of the group gets that.
     """
 
     def __init__(self, commit: Callable[[Sequence[Unit]], Awaitable[Sequence[object]]]) -> None:
@@ -39,7 +45,7 @@ class GroupCommit(Generic[Unit]):
         committed or not without the caller.
         """
         if self._closing:
-            raise ShuttingDown("the store is closing")
+            raise _closed()
         future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._waiting.append((unit, future))
         self._arrived.set()
@@ -49,33 +55,62 @@ class GroupCommit(Generic[Unit]):
         """Commits what is waiting, and takes nothing more."""
         self._closing = True
         self._arrived.set()
-        await self._task
+        # Not `await self._task`: cancelling the one who closes would cancel the commit with it.
+        await asyncio.wait([self._task])
 
     async def _run(self) -> None:
         crowded = False
-        while not (self._closing and not self._waiting):
-            await self._arrived.wait()
-            if crowded and not self._closing:
-                await asyncio.sleep(LINGER_SECONDS)
+        try:
+            while self._waiting or not self._closing:
+                await self._arrived.wait()
+                if crowded and not self._closing:
+                    await asyncio.sleep(LINGER_SECONDS)
+                group = self._next_group()
+                crowded = len(group) > 1
+                if group:
+                    await self._settle(group)
+        finally:
+            # Early only if the event loop is being torn down; nobody shall wait for ever.
+            self._closing = True
+            _settle_each(self._waiting, [Failed(_closed())] * len(self._waiting))
+
+    def _next_group(self) -> list[tuple[Unit, asyncio.Future[object]]]:
+        group = [one for one in self._waiting[:LARGEST_GROUP] if not one[1].done()]
+        del self._waiting[:LARGEST_GROUP]
+        if not self._waiting:
             self._arrived.clear()
-            group = [one for one in self._waiting[:LARGEST_GROUP] if not one[1].done()]
-            del self._waiting[:LARGEST_GROUP]
-            if self._waiting:
-                self._arrived.set()
-            crowded = len(group) > 1
-            if group:
-                await self._settle(group)
+        return group
 
     async def _settle(self, group: Sequence[tuple[Unit, asyncio.Future[object]]]) -> None:
-        outcomes: Sequence[object]
+        outcomes: Sequence[object] = [Failed(_closed())] * len(group)
         try:
             outcomes = await self._commit([unit for unit, _ in group])
         except Exception as error:  # noqa: BLE001 - whatever it is, it belongs to those who wait
-            outcomes = [error] * len(group)
-        for (_, future), outcome in zip(group, outcomes, strict=True):
-            if future.done():
-                continue
-            if isinstance(outcome, Exception):
-                future.set_exception(outcome)
-            else:
-                future.set_result(outcome)
+            outcomes = [Failed(error)] * len(group)
+        finally:
+            _settle_each(group, outcomes)
+
+
+def _settle_each(
+    group: Sequence[tuple[object, asyncio.Future[object]]], outcomes: Sequence[object]
+) -> None:
+    for (_, future), outcome in zip(group, outcomes, strict=True):
+        if future.done():
+            continue
+        if isinstance(outcome, Failed):
+            future.set_exception(_raisable(outcome.error))
+        else:
+            future.set_result(outcome)
+
+
+def _raisable(error: BaseException) -> BaseException:
+    """What a future can raise: not StopIteration, which would end the loop that hands it over."""
+    if not isinstance(error, StopIteration):
+        return error
+    raisable = RuntimeError("a request's work raised StopIteration")
+    raisable.__cause__ = error
+    return raisable
+
+
+def _closed() -> ShuttingDown:
+    return ShuttingDown("the store is closing")

@@ -11,8 +11,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from consentsvc.domain.identifiers import Pseudonym, SubjectId
-from consentsvc.storage.codec import KEY_BYTES, NONCE_BYTES, Damaged
-from consentsvc.storage.errors import StoreRefused
+from consentsvc.storage.codec import KEY_BYTES, NONCE_BYTES, PSEUDONYM_BYTES, Damaged
+from consentsvc.storage.database import writing
 
 _CHECK = b"consentsvc master key"
 
@@ -35,22 +35,16 @@ class Keyring:
         known = self.pseudonyms(connection, subjects)
         if len(known) == len(subjects):
             return known
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with writing(connection):
             for subject in subjects:
                 if subject not in known:
-                    pseudonym = Pseudonym(self._random_bytes(16))
+                    pseudonym = Pseudonym(self._random_bytes(PSEUDONYM_BYTES))
                     key = self._random_bytes(KEY_BYTES)
                     connection.execute(
                         "INSERT INTO keys.subject (subject_id, pseudonym, wrapped_key)"
                         " VALUES (?, ?, ?) ON CONFLICT (subject_id) DO NOTHING",
                         (subject, pseudonym, self._wrap(key, _subject_label(pseudonym, subject))),
                     )
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
         return self.pseudonyms(connection, subjects)
 
     @staticmethod
@@ -77,7 +71,7 @@ class Keyring:
         if row is None:
             return None
         subject = SubjectId(row[0])
-        return subject, self._unwrap(row[1], _subject_label(pseudonym, subject))
+        return subject, self.open_key(subject, pseudonym, row[1])
 
     def make_identity(self, connection: sqlite3.Connection) -> None:
         """Names a new store, and leaves something that only the right master key opens."""
@@ -87,11 +81,8 @@ class Keyring:
         )
 
     def check_master(self, wrapped: bytes) -> None:
-        """Raises `StoreRefused` if the master key is not the one that the keys were made with."""
-        try:
-            self._unwrap(wrapped, _CHECK)
-        except Damaged as error:
-            raise StoreRefused("the master key does not open the key file") from error
+        """Raises `Damaged` if the master key is not the one that the keys were made with."""
+        self._unwrap(wrapped, _CHECK)
 
     def secrets(self, connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, bytes]:
         """Reads the store's own secrets, making those that are missing."""
@@ -100,10 +91,16 @@ class Keyring:
                 "INSERT INTO secret (name, wrapped) VALUES (?, ?) ON CONFLICT DO NOTHING",
                 (name, self._wrap(self._random_bytes(KEY_BYTES), name.encode())),
             )
-        return {
-            name: self._unwrap(wrapped, name.encode())
-            for name, wrapped in connection.execute("SELECT name, wrapped FROM secret")
-        }
+        rows = connection.execute("SELECT name, wrapped FROM secret").fetchall()
+        return {name: self.open_secret(name, wrapped) for name, wrapped in rows}
+
+    def open_secret(self, name: str, wrapped: bytes) -> bytes:
+        """Opens one of the store's own secrets."""
+        return self._unwrap(wrapped, name.encode())
+
+    def open_key(self, subject: SubjectId, pseudonym: Pseudonym, wrapped: bytes) -> bytes:
+        """Opens a subject's key."""
+        return self._unwrap(wrapped, _subject_label(pseudonym, subject))
 
     def _wrap(self, key: bytes, label: bytes) -> bytes:
         nonce = self._random_bytes(NONCE_BYTES)
@@ -112,9 +109,9 @@ class Keyring:
     def _unwrap(self, wrapped: bytes, label: bytes) -> bytes:
         try:
             return self._master.decrypt(wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:], label)
-        except (InvalidTag, ValueError) as error:
+        except (InvalidTag, ValueError, TypeError) as error:
             raise Damaged("a key does not open with the master key") from error
 
 
 def _subject_label(pseudonym: Pseudonym, subject: SubjectId) -> bytes:
-    return pseudonym + subject.encode("ascii")
+    return pseudonym + subject.encode()

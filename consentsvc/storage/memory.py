@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from consentsvc.domain.consent import (
@@ -142,20 +142,19 @@ class MemoryEventStore:
         self, given_before: dict[PurposeId, Instant], requested_before: Instant, limit: int
     ) -> list[Due]:
         """See `EventStore.due`."""
-        found: list[tuple[Instant, Due]] = []
-        for (pseudonym, purpose), consent in self._state.consents.items():
-            choice, request = consent.choice, consent.request
-            since: list[Instant] = []
-            if choice and choice.kind is EventKind.CONSENT_GIVEN and not choice.expired:
-                before = given_before.get(purpose)
-                since += [choice.recorded_at] * (
-                    before is not None and choice.recorded_at <= before
-                )
+        # Each kind has the limit for itself, the oldest first: what has long been looked at and
+        # is not due after all never stands in front of another purpose's.
+        kinds: dict[PurposeId | None, list[tuple[Instant, Due]]] = {}
+        for (pseudonym, purpose), (choice, request, _, _) in self._state.consents.items():
+            due = Due(self._subjects[pseudonym], purpose)
+            before = given_before.get(purpose, Instant(-1))
+            given = choice and choice.kind is EventKind.CONSENT_GIVEN and not choice.expired
+            if choice and given and choice.recorded_at <= before:
+                kinds.setdefault(purpose, []).append((choice.recorded_at, due))
             if request and not request.expired and request.recorded_at <= requested_before:
-                since.append(request.recorded_at)
-            if since:
-                found.append((min(since), Due(self._subjects[pseudonym], purpose)))
-        return [due for _, due in sorted(found)[:limit]]
+                kinds.setdefault(None, []).append((request.recorded_at, due))
+        found = [due for kind in kinds.values() for _, due in sorted(kind)[:limit]]
+        return list(dict.fromkeys(found))
 
     async def pseudonyms(self, subjects: Collection[SubjectId]) -> dict[SubjectId, Pseudonym]:
         """See `EventStore.pseudonyms`."""
@@ -245,8 +244,12 @@ class _Layer:
     def history(self, subject: SubjectId, purpose: PurposeId, after: Position) -> list[Event]:
         """See `Transaction.history`."""
         key = (self._pseudonyms[subject], purpose)
-        events = self._below.events[after:] + self._mine.events
-        return [event for event in events if (event.pseudonym, event.purpose) == key]
+        events = (self._below.events + self._mine.events)[after:]
+        return [
+            replace(event, personal=None)
+            for event in events
+            if (event.pseudonym, event.purpose) == key
+        ]
 
     def append(self, event: NewEvent) -> Position:
         """See `Transaction.append`."""
@@ -280,7 +283,8 @@ class _Layer:
 
     def recall(self, request: Request) -> Remembered | None:
         """See `Transaction.recall`."""
-        found = self._below.requests.get((request.caller, request.id))
+        key = (request.caller, request.id)
+        found = self._mine.requests.get(key) or self._below.requests.get(key)
         return None if found is None else Remembered(found[0] == request.content, found[1])
 
     def remember(self, request: Request, subject: SubjectId, answer: bytes) -> None:

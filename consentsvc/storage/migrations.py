@@ -2,8 +2,12 @@
 
 import hashlib
 import sqlite3
+from contextlib import closing
 from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import NamedTuple
 
+from consentsvc.storage.database import writing
 from consentsvc.storage.errors import StoreRefused
 
 _TABLE = """
@@ -15,6 +19,12 @@ CREATE TABLE IF NOT EXISTS migration (
 """
 
 
+class _Migration(NamedTuple):
+    name: str
+    sha256: str
+    statements: list[str]
+
+
 def migrate(connection: sqlite3.Connection, folder: str) -> None:
     """Brings a database up to date, all of it or nothing.
 
@@ -22,42 +32,61 @@ def migrate(connection: sqlite3.Connection, folder: str) -> None:
     database comes from a later release.
     """
     known = _known(folder)
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with writing(connection):
         connection.execute(_TABLE)
-        applied = {
-            number: (name, digest)
-            for number, name, digest in connection.execute(
-                "SELECT number, name, sha256 FROM migration"
-            )
-        }
-        for number, (name, digest) in applied.items():
+        applied = connection.execute("SELECT number, name, sha256 FROM migration").fetchall()
+        for number, name, sha256 in applied:
             if number not in known:
-                raise StoreRefused(f"the database comes from a later release (migration {name})")
-            if known[number][1] != digest:
-                raise StoreRefused(f"migration {name} is not the one that was applied")
-        for number, (name, digest, statements) in sorted(known.items()):
-            if number not in applied:
-                for statement in statements:
-                    connection.execute(statement)
-                connection.execute(
-                    "INSERT INTO migration (number, name, sha256) VALUES (?, ?, ?)",
-                    (number, name, digest),
+                raise StoreRefused(
+                    f"migration {name} comes from a later release: start that release instead"
                 )
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
+            if known[number].sha256 != sha256:
+                raise StoreRefused(
+                    f"migration {name} is not the one that was applied: reinstall this release,"
+                    " whose files have been changed"
+                )
+        for number in sorted(known.keys() - {row[0] for row in applied}):
+            name, sha256, statements = known[number]
+            for statement in statements:
+                connection.execute(statement)
+            connection.execute(
+                "INSERT INTO migration (number, name, sha256) VALUES (?, ?, ?)",
+                (number, name, sha256),
+            )
 
 
-def _known(folder: str) -> dict[int, tuple[str, str, list[str]]]:
-    migrations = {}
-    for file in (resources.files("consentsvc.storage") / "schema" / folder).iterdir():
-        if file.name.endswith(".sql"):
-            text = file.read_text(encoding="utf-8")
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            migrations[int(file.name[:4])] = (file.name, digest, _statements(text))
-    return migrations
+def expected_schema(folder: str) -> tuple[set[tuple[str, ...]], list[tuple[int, str, str]]]:
+    """What a database that is up to date is made of, and the migrations that made it."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        migrate(connection, folder)
+        return schema_of(connection, "main")
+
+
+def schema_of(
+    connection: sqlite3.Connection, schema: str
+) -> tuple[set[tuple[str, ...]], list[tuple[int, str, str]]]:
+    """What a database is made of, and the migrations that were applied to it."""
+    made = connection.execute(
+        f"SELECT type, name, sql FROM {schema}.sqlite_schema WHERE sql IS NOT NULL"  # noqa: S608 - main or keys
+    ).fetchall()
+    applied = connection.execute(
+        f"SELECT number, name, sha256 FROM {schema}.migration ORDER BY number"  # noqa: S608 - main or keys
+    ).fetchall()
+    return set(made), applied
+
+
+def _known(folder: str) -> dict[int, _Migration]:
+    return {
+        int(file.name[:4]): _read(file)
+        for file in (resources.files("consentsvc.storage") / "schema" / folder).iterdir()
+        if file.name.endswith(".sql")
+    }
+
+
+def _read(file: Traversable) -> _Migration:
+    text = file.read_text(encoding="utf-8")
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return _Migration(file.name, digest, _statements(text))
 
 
 def _statements(text: str) -> list[str]:
@@ -68,4 +97,6 @@ def _statements(text: str) -> list[str]:
         if sqlite3.complete_statement(current):
             statements.append(current)
             current = ""
+    if current.strip():
+        raise ValueError("a migration ends in the middle of a statement")
     return statements

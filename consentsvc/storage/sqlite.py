@@ -23,8 +23,10 @@ from consentsvc.service.ports import (
     Transaction,
 )
 from consentsvc.storage import sqlite_reads, sqlite_states
-from consentsvc.storage.database import Database
-from consentsvc.storage.group_commit import GroupCommit
+from consentsvc.storage.codec import Damaged
+from consentsvc.storage.database import Database, writing
+from consentsvc.storage.errors import StoreRefused
+from consentsvc.storage.group_commit import Failed, GroupCommit
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.sqlite_files import Files, prepare
 from consentsvc.storage.sqlite_states import Notices
@@ -188,8 +190,8 @@ class SqliteEventStore:
             with suppress(StoreUnavailable):  # the next look may succeed; readers tell meanwhile
                 now = await self._read(self._pages, sqlite_reads.data_version)
                 if now != version:
-                    version = now
                     await self.refresh()
+                    version = now
             await asyncio.sleep(_LOOK_EVERY_SECONDS)
 
     def _grow_to(self, head: Position) -> None:
@@ -202,36 +204,32 @@ class SqliteEventStore:
     async def _read(database: Database, query: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return await database.run(query)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, Damaged) as error:
             raise StoreUnavailable("the store cannot be read now") from error
 
     async def _commit(self, group: Sequence[_Unit]) -> Sequence[object]:
-        head_before = self._known_head
         try:
-            outcomes, head = await self._writer.run(lambda raw: self._commit_now(raw, group))
+            outcomes, before, head = await self._writer.run(
+                lambda raw: self._commit_now(raw, group)
+            )
         except sqlite3.Error as error:
-            raise StoreUnavailable("the store cannot be written now") from error
+            raise _not_written(error) from error
         self.statistics.commits += 1
         self.statistics.requests += len(group)
-        self.statistics.events += max(0, head - head_before)
+        self.statistics.events += head - before
         self._grow_to(head)
         return outcomes
 
     def _commit_now(
         self, connection: sqlite3.Connection, group: Sequence[_Unit]
-    ) -> tuple[list[object], Position]:
+    ) -> tuple[list[object], Position, Position]:
         subjects = frozenset[SubjectId]().union(*(unit.subjects for unit in group))
         pseudonyms = self._keyring.ensure(connection, subjects)
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with writing(connection):
+            before, _ = sqlite_states.last_event(connection)
             outcomes = [self._one(connection, pseudonyms, unit) for unit in group]
             head, _ = sqlite_states.last_event(connection)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-        return outcomes, head
+        return outcomes, before, head
 
     def _one(
         self,
@@ -243,22 +241,32 @@ class SqliteEventStore:
         try:
             transaction = SqliteTransaction(
                 connection,
-                self._notices,
                 self._keyring,
-                pseudonyms,
+                {subject: pseudonyms[subject] for subject in unit.subjects},
                 self._files.secrets["requests"],
                 self._random_bytes,
                 self._clock(),
             )
             outcome = unit.work(transaction)
-        except sqlite3.Error:
-            raise  # the database itself: nobody in the group can be promised anything
-        except Exception as error:  # noqa: BLE001 - it belongs to this request, not to the group
+        except BaseException as error:  # whatever it is, it belongs to this request
+            if isinstance(error, sqlite3.Error) and not isinstance(error, _OF_ONE_REQUEST):
+                raise  # the database itself: nobody in the group can be promised anything
             connection.execute("ROLLBACK TO request")
             connection.execute("RELEASE request")
-            return error
+            stored = isinstance(error, (sqlite3.Error, Damaged))
+            return Failed(_not_written(error) if stored else error)
         connection.execute("RELEASE request")
         return outcome
+
+
+# What SQLite refuses of one statement and its request: a row against the rules, a value too large.
+_OF_ONE_REQUEST = (sqlite3.IntegrityError, sqlite3.DataError)
+
+
+def _not_written(cause: BaseException) -> StoreUnavailable:
+    error = StoreUnavailable("the store cannot be written now")
+    error.__cause__ = cause
+    return error
 
 
 @asynccontextmanager
@@ -276,15 +284,23 @@ async def open_sqlite(
     """
     async with AsyncExitStack() as stack:
         files, keyring = await asyncio.to_thread(prepare, path, master_key_file, random_bytes)
-        opened = []
-        for read_only in (False, True, True):
-            database = await Database.open(files.log, files.keys, read_only=read_only)
-            stack.push_async_callback(database.close)
-            opened.append(database)
-        writer, checks, pages = opened
-        store = SqliteEventStore(files, keyring, writer, checks, pages, clock, random_bytes)
-        stack.push_async_callback(store.close)
+        try:
+            opened = []
+            for read_only in (False, True, True):
+                database = await Database.open(files.log, files.keys, read_only=read_only)
+                stack.push_async_callback(database.close)
+                opened.append(database)
+            writer, checks, pages = opened
+            store = SqliteEventStore(files, keyring, writer, checks, pages, clock, random_bytes)
+            stack.push_async_callback(store.close)
+            await store.refresh()
+        except (sqlite3.Error, StoreUnavailable) as error:
+            raise StoreRefused(f"{path}: {error.__cause__ or error}") from error
         looking = asyncio.create_task(store.look_for_others(), name="look for other writers")
-        stack.callback(looking.cancel)
-        await store.refresh()
+        stack.push_async_callback(_ended, looking)
         yield store
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

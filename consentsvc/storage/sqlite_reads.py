@@ -2,8 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from consentsvc.domain.consent import (
@@ -18,6 +17,7 @@ from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId,
 from consentsvc.domain.instants import Instant
 from consentsvc.service.ports import Due, Page, Published, Question, Record, Records, SubjectRecord
 from consentsvc.storage import codec
+from consentsvc.storage.database import reading
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.sqlite_states import (
     CONSENT_COLUMNS,
@@ -40,27 +40,19 @@ LEFT JOIN standing ON standing.pseudonym = subject.pseudonym
 """  # noqa: S608 - column names, all constants
 
 
-@contextmanager
-def _reading(connection: sqlite3.Connection) -> Iterator[Position]:
-    """Holds one view of the log, and tells its head."""
-    connection.execute("BEGIN")
-    try:
-        yield last_event(connection)[0]
-    finally:
-        connection.execute("COMMIT")
-
-
 def records(
     connection: sqlite3.Connection, notices: Notices, questions: Sequence[Question]
 ) -> Records:
     """Reads states at the head."""
-    with _reading(connection) as head:
+    with reading(connection):
+        head, _ = last_event(connection)
         return Records(head, [_records(connection, notices, one) for one in questions])
 
 
 def _records(connection: sqlite3.Connection, notices: Notices, question: Question) -> list[Record]:
     found = [_UNKNOWN] * len(question.subjects)
-    for row in connection.execute(_RECORDS, (json.dumps(question.subjects), question.purpose)):
+    asked = json.dumps(list(question.subjects))
+    for row in connection.execute(_RECORDS, (asked, question.purpose)).fetchall():
         key, pseudonym, restriction, death, position = row[:5]
         standing = (
             NOTHING_STANDS
@@ -79,7 +71,7 @@ def records_as_of(
     connection: sqlite3.Connection, questions: Sequence[Question], moment: Instant
 ) -> Records:
     """Folds states from the events recorded at or before a moment."""
-    with _reading(connection):
+    with reading(connection):
         row = connection.execute(
             "SELECT position FROM event WHERE recorded_at <= ?"
             " ORDER BY recorded_at DESC, position DESC LIMIT 1",
@@ -105,7 +97,7 @@ def _folded(
         rows = connection.execute(
             "SELECT header FROM event WHERE pseudonym = ? AND position <= ? ORDER BY position",
             (pseudonym, until),
-        )
+        ).fetchall()
         for (header,) in rows:
             event = codec.read_header(header).event
             standing = fold_standing(standing, event)
@@ -118,7 +110,8 @@ def subject_record(
     connection: sqlite3.Connection, notices: Notices, subject: SubjectId
 ) -> tuple[Position, SubjectRecord | None]:
     """Reads all states of one subject."""
-    with _reading(connection) as head:
+    with reading(connection):
+        head, _ = last_event(connection)
         pseudonym = Keyring.pseudonyms(connection, [subject]).get(subject)
         if pseudonym is None:
             return head, None
@@ -129,7 +122,8 @@ def subject_records(
     connection: sqlite3.Connection, notices: Notices, after: Pseudonym | None, limit: int
 ) -> tuple[Position, list[SubjectRecord]]:
     """Reads the states of subjects in the order of their pseudonyms."""
-    with _reading(connection) as head:
+    with reading(connection):
+        head, _ = last_event(connection)
         rows = connection.execute(
             "SELECT subject_id, pseudonym FROM keys.subject WHERE pseudonym > ?"
             " ORDER BY pseudonym LIMIT ?",
@@ -143,7 +137,8 @@ def subjects_of(
 ) -> tuple[Position, list[SubjectRecord]]:
     """Reads all states of the subjects behind pseudonyms."""
     found = []
-    with _reading(connection) as head:
+    with reading(connection):
+        head, _ = last_event(connection)
         for pseudonym in pseudonyms:
             row = connection.execute(
                 "SELECT subject_id FROM keys.subject WHERE pseudonym = ?", (pseudonym,)
@@ -164,6 +159,7 @@ def _subject_record(
     )
 
 
+# A position that a caller made up may be larger than SQLite's integers: hence `min(after, head)`.
 _EVENTS = """
 SELECT event.header, personal_part.sealed
 FROM event LEFT JOIN personal_part ON personal_part.position = event.position
@@ -172,9 +168,11 @@ FROM event LEFT JOIN personal_part ON personal_part.position = event.position
 
 def events(connection: sqlite3.Connection, keyring: Keyring, after: Position, limit: int) -> Page:
     """Reads the events past a position."""
-    with _reading(connection) as head:
+    with reading(connection):
+        head, _ = last_event(connection)
         rows = connection.execute(
-            _EVENTS + "WHERE event.position > ? ORDER BY event.position LIMIT ?", (after, limit)
+            _EVENTS + "WHERE event.position > ? ORDER BY event.position LIMIT ?",
+            (min(after, head), limit),
         ).fetchall()
         return Page(_opened(connection, keyring, rows), head)
 
@@ -187,12 +185,13 @@ def subject_events(
     limit: int,
 ) -> Page:
     """Reads one subject's events past a position."""
-    with _reading(connection) as head:
+    with reading(connection):
+        head, _ = last_event(connection)
         pseudonym = Keyring.pseudonyms(connection, [subject]).get(subject)
         rows = connection.execute(
             _EVENTS + "WHERE event.pseudonym = ? AND event.position > ?"
             " ORDER BY event.position LIMIT ?",
-            (pseudonym, after, limit),
+            (pseudonym, min(after, head), limit),
         ).fetchall()
         return Page(_opened(connection, keyring, rows), head)
 
@@ -226,7 +225,7 @@ def published(connection: sqlite3.Connection) -> list[Published]:
     rows = connection.execute(
         "SELECT position, recorded_at, notice.purpose, version, locale, sha256, title, text"
         " FROM notice JOIN event USING (position) ORDER BY position"
-    )
+    ).fetchall()
     return [
         Published(position, recorded_at, purpose, NoticeRef(version, locale, sha256), title, text)
         for position, recorded_at, purpose, version, locale, sha256, title, text in rows

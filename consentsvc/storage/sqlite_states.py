@@ -1,6 +1,6 @@
 """The state tables of SQLite: rows to consents and back.
 
-Notices are held by the position of the event that published them; `Notices` knows both ways.
+Notices are held by the position of the event that published them.
 """
 
 import sqlite3
@@ -28,43 +28,44 @@ _KINDS = {kind.value: kind for kind in EventKind}
 
 
 class Notices:
-    """The published notices, by the position of their publication and by purpose and name."""
+    """Published notices by the position of their publication, each read once.
+
+    Nothing ever changes in what is committed, so readers share one for good, from any thread. What
+    a writer sees may yet be undone: a transaction has one of its own.
+    """
 
     def __init__(self) -> None:
         self._refs: dict[int, NoticeRef] = {}
-        self._positions: dict[tuple[PurposeId, NoticeRef], int] = {}
-
-    def load(self, connection: sqlite3.Connection) -> None:
-        """Reads what has been published since the last time; nothing ever changes."""
-        known = max(self._refs, default=0)
-        for position, purpose, version, locale, sha256 in connection.execute(
-            "SELECT position, purpose, version, locale, sha256 FROM notice WHERE position > ?",
-            (known,),
-        ):
-            self._refs[position] = NoticeRef(version, locale, sha256)
-            self._positions[purpose, self._refs[position]] = position
 
     def ref(self, connection: sqlite3.Connection, position: int | None) -> NoticeRef | None:
         """Names the notice that was published at a position."""
         if position is None:
             return None
-        if position not in self._refs:
-            self.load(connection)
-            if position not in self._refs:
+        known = self._refs.get(position)
+        if known is None:
+            row = connection.execute(
+                "SELECT version, locale, sha256 FROM notice WHERE position = ?", (position,)
+            ).fetchone()
+            if row is None:
                 raise Damaged(f"no notice was published at position {position}")
-        return self._refs[position]
+            known = self._refs[position] = NoticeRef(*row)
+        return known
 
-    def position(
-        self, connection: sqlite3.Connection, purpose: PurposeId, notice: NoticeRef | None
-    ) -> int | None:
-        """Tells where a notice was published."""
-        if notice is None:
-            return None
-        if (purpose, notice) not in self._positions:
-            self.load(connection)
-            if (purpose, notice) not in self._positions:
-                raise LookupError(f"notice {notice.version} of {purpose} was never published")
-        return self._positions[purpose, notice]
+
+def notice_position(
+    connection: sqlite3.Connection, purpose: PurposeId, notice: NoticeRef | None
+) -> int | None:
+    """Tells where a notice was published."""
+    if notice is None:
+        return None
+    row = connection.execute(
+        "SELECT position FROM notice"
+        " WHERE purpose = ? AND version = ? AND locale = ? AND sha256 = ?",
+        (purpose, *notice),
+    ).fetchone()
+    if row is None:
+        raise LookupError(f"notice {notice.version} of {purpose} was never published")
+    return int(row[0])
 
 
 def read_consent(
@@ -114,6 +115,8 @@ def consent_of(connection: sqlite3.Connection, notices: Notices, row: Iterable[A
     ) = row
     choice = request = None
     if kind is not None:
+        if kind not in _KINDS:
+            raise Damaged(f"the choice at position {chosen} is of no kind")
         notice = notices.ref(connection, choice_notice)
         choice = Choice(_KINDS[kind], chosen, chosen_at, notice, choice_expired == 1)
     if requested is not None:
@@ -122,33 +125,34 @@ def consent_of(connection: sqlite3.Connection, notices: Notices, row: Iterable[A
     return Consent(choice, request, objection, position)
 
 
+def columns_of(
+    connection: sqlite3.Connection, purpose: PurposeId, consent: Consent
+) -> tuple[Any, ...]:
+    """Turns a consent into the columns of `CONSENT_COLUMNS`."""
+    choice, request = consent.choice, consent.request
+    return (
+        consent.position,
+        choice and choice.kind.value,
+        choice and choice.position,
+        choice and choice.recorded_at,
+        choice and notice_position(connection, purpose, choice.notice),
+        choice is not None and choice.expired,
+        request and request.position,
+        request and request.recorded_at,
+        request and notice_position(connection, purpose, request.notice),
+        request is not None and request.expired,
+        consent.objection,
+    )
+
+
 def write_consent(
-    connection: sqlite3.Connection,
-    notices: Notices,
-    pseudonym: Pseudonym,
-    purpose: PurposeId,
-    consent: Consent,
+    connection: sqlite3.Connection, pseudonym: Pseudonym, purpose: PurposeId, consent: Consent
 ) -> None:
     """Writes one state over the one before."""
-    choice, request = consent.choice, consent.request
     connection.execute(
         f"INSERT OR REPLACE INTO consent (pseudonym, purpose, {CONSENT_COLUMNS})"  # noqa: S608 - a constant
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            pseudonym,
-            purpose,
-            consent.position,
-            choice and choice.kind.value,
-            choice and choice.position,
-            choice and choice.recorded_at,
-            choice and notices.position(connection, purpose, choice.notice),
-            choice is not None and choice.expired,
-            request and request.position,
-            request and request.recorded_at,
-            request and notices.position(connection, purpose, request.notice),
-            request is not None and request.expired,
-            consent.objection,
-        ),
+        (pseudonym, purpose, *columns_of(connection, purpose, consent)),
     )
 
 

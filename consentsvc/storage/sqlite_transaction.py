@@ -21,7 +21,6 @@ class SqliteTransaction:
     def __init__(
         self,
         connection: sqlite3.Connection,
-        notices: Notices,
         keyring: Keyring,
         pseudonyms: dict[SubjectId, Pseudonym],
         request_key: bytes,
@@ -29,7 +28,7 @@ class SqliteTransaction:
         clock_now: Instant,
     ) -> None:
         self._connection = connection
-        self._notices = notices
+        self._notices = Notices()
         self._keyring = keyring
         self._pseudonyms = pseudonyms
         self._request_key = request_key
@@ -84,9 +83,10 @@ class SqliteTransaction:
             event.refers_to,
             personal,
         )
-        self._insert(placed)
+        # States first: if they refuse a notice that was never published, there is no event either.
         if personal is not None and pseudonym is not None:
             self._fold(personal.subject, pseudonym, placed)
+        self._insert(placed)
         self._head = placed.position
         return placed.position
 
@@ -165,9 +165,7 @@ class SqliteTransaction:
             sqlite_states.write_standing(self._connection, pseudonym, standing)
         elif event.purpose is not None:
             consent = fold(self.consent(subject, event.purpose), event)
-            sqlite_states.write_consent(
-                self._connection, self._notices, pseudonym, event.purpose, consent
-            )
+            sqlite_states.write_consent(self._connection, pseudonym, event.purpose, consent)
 
     def _id_digest(self, request: Request) -> bytes:
         # The lengths stand apart: no two pairs of caller and id run into each other.

@@ -72,7 +72,7 @@ def change(
     return consents.ConsentChange(
         purpose_id=purpose,
         action=consents.ChangeAction.Value(f"CHANGE_ACTION_{action.upper()}"),
-        notice=version and shared.NoticeRef(version=version, locale=locale),
+        notice=None if version is None else shared.NoticeRef(version=version, locale=locale),
         **options,
     )
 

@@ -1,0 +1,360 @@
+"""The canonical form of an event: lossless, unchanging, and silent about persons."""
+
+import hashlib
+import hmac
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consentsvc.domain.events import (
+    STANDINGS,
+    Actor,
+    ActorKind,
+    Event,
+    EventKind,
+    Evidence,
+    NoticeRef,
+    Personal,
+    RevocationReason,
+)
+from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
+from consentsvc.domain.instants import Instant
+from consentsvc.storage.codec import (
+    Damaged,
+    header,
+    leaf_hash,
+    read_header,
+    seal,
+    sealed_hash,
+    unseal,
+)
+
+GOLDEN = Path(__file__).with_name("golden")
+
+KEY, SALT, NONCE = b"k" * 32, b"s" * 32, b"n" * 12
+PSEUDONYM = Pseudonym(bytes(range(16)))
+
+PERSONAL = Personal(
+    subject=SubjectId("customer:8213"),
+    actor=Actor(ActorKind.OPERATOR, ActorId("op-7")),
+    channel="téléphone",
+    evidence=Evidence(
+        "session-1f9a", "form-3", "ticked", "192.0.2.17", 'Mozilla/5.0 "X" \\ \U0001f36a'
+    ),
+    claimed_at=Instant(1_772_000_000_123_456),
+    revocation=RevocationReason.TRANSFERRED_AWAY,
+)
+
+
+def placed(kind: EventKind) -> Event:
+    """An event of a kind, with everything that one of that kind can have."""
+    published = kind is EventKind.NOTICE_PUBLISHED
+    names_purpose = kind not in STANDINGS
+    return Event(
+        position=Position(42),
+        recorded_at=Instant(1_772_355_600_000_001),
+        kind=kind,
+        purpose=PurposeId("reseller42.newsletter") if names_purpose else None,
+        pseudonym=None if published else PSEUDONYM,
+        notice=NoticeRef("2026-03", "fr", bytes(range(32))) if names_purpose else None,
+        refers_to=Position(17) if kind is EventKind.CONSENT_EXPIRED else None,
+        personal=None if published else PERSONAL,
+    )
+
+
+# --- the format does not drift -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", EventKind, ids=lambda kind: kind.value)
+def test_the_format_is_what_it_always_was(kind: EventKind) -> None:
+    """Both parts of an event of each kind have the very bytes that were written down once.
+
+    A difference would make every proof that was ever handed out worthless. A new kind needs a new
+    file, with what this test says it has; those that are there never change.
+    """
+    event = placed(kind)
+    now: dict[str, str] = {}
+    sealed = None
+    if event.personal is not None:
+        sealed = seal(event.personal, KEY, PSEUDONYM, event.purpose, SALT, NONCE)
+        now = {"commitment": sealed.commitment.hex(), "sealed": sealed.data.hex()}
+    data = header(event, sealed)
+    now |= {"header": data.decode("ascii"), "leaf_hash": leaf_hash(data).hex()}
+    file = GOLDEN / f"{kind.value}.json"
+
+    assert file.exists(), json.dumps(now, indent=2, sort_keys=True)
+    assert now == json.loads(file.read_text(encoding="ascii"))
+
+
+@pytest.mark.parametrize("kind", EventKind, ids=lambda kind: kind.value)
+def test_what_was_written_once_is_still_read(kind: EventKind) -> None:
+    """The bytes that were written down once still mean the same event."""
+    golden = json.loads((GOLDEN / f"{kind.value}.json").read_text(encoding="ascii"))
+    event = placed(kind)
+    read = read_header(golden["header"].encode("ascii"))
+    assert read.event == replace(event, personal=None)
+
+    if event.personal is not None:
+        assert read.commitment is not None
+        sealed = bytes.fromhex(golden["sealed"])
+        assert read.sealed_sha256 == hashlib.sha256(sealed).digest()
+        assert unseal(sealed, KEY, PSEUDONYM, event.purpose, read.commitment) == PERSONAL
+
+
+def test_a_golden_file_stands_for_every_kind() -> None:
+    """There is a file for each kind and no other."""
+    assert {file.stem for file in GOLDEN.glob("*.json")} == {kind.value for kind in EventKind}
+
+
+def test_a_leaf_is_rfc_6962_s() -> None:
+    """A leaf is hashed with a zero before it, so that it is never taken for a node."""
+    assert leaf_hash(b"header") == hashlib.sha256(b"\x00header").digest()
+
+
+# --- nothing is lost ---------------------------------------------------------------------------
+
+printable = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=256)
+purposes = st.from_regex(r"(?:[a-z][a-z0-9_]{0,62}\.)?[a-z][a-z0-9_]{0,62}", fullmatch=True).map(
+    PurposeId
+)
+positions = st.integers(1, 2**63 - 1).map(Position)
+instants = st.integers(-(2**62), 2**62).map(Instant)
+hashes = st.binary(min_size=32, max_size=32)
+pseudonyms = st.binary(min_size=16, max_size=16).map(Pseudonym)
+texts = st.none() | st.text()
+personals = st.builds(
+    Personal,
+    subject=printable.map(SubjectId),
+    actor=st.builds(Actor, st.sampled_from(ActorKind), st.none() | printable.map(ActorId)),
+    channel=st.text(),
+    evidence=st.builds(Evidence, texts, texts, texts, texts, texts),
+    claimed_at=st.none() | instants,
+    revocation=st.none() | st.sampled_from(RevocationReason),
+)
+events = st.builds(
+    Event,
+    position=positions,
+    recorded_at=instants,
+    kind=st.sampled_from(EventKind),
+    purpose=st.none() | purposes,
+    pseudonym=pseudonyms,
+    notice=st.none() | st.builds(NoticeRef, st.text(), st.text(), hashes),
+    refers_to=st.none() | positions,
+    personal=personals,
+) | st.builds(
+    Event,
+    position=positions,
+    recorded_at=instants,
+    kind=st.just(EventKind.NOTICE_PUBLISHED),
+    purpose=st.none() | purposes,
+    pseudonym=st.none(),
+    notice=st.none() | st.builds(NoticeRef, st.text(), st.text(), hashes),
+    refers_to=st.none(),
+    personal=st.none(),
+)
+unhurried = settings(deadline=None)
+
+
+@unhurried
+@given(events, st.binary(min_size=32, max_size=32), st.binary(min_size=12, max_size=12))
+def test_every_event_comes_back_as_it_was(event: Event, salt: bytes, nonce: bytes) -> None:
+    """What is encoded and decoded again is the same event, and encodes to the same bytes."""
+    sealed = None
+    if event.personal is not None and event.pseudonym is not None:
+        sealed = seal(event.personal, KEY, event.pseudonym, event.purpose, salt, nonce)
+    data = header(event, sealed)
+    read = read_header(data)
+
+    assert read.event == replace(event, personal=None)
+    assert read.encode() == data
+    if sealed is not None and event.pseudonym is not None:
+        assert (read.commitment, read.sealed_sha256) == (
+            sealed.commitment,
+            sealed_hash(sealed.data),
+        )
+        assert (
+            unseal(sealed.data, KEY, event.pseudonym, event.purpose, sealed.commitment)
+            == event.personal
+        )
+
+
+# --- damage is told ----------------------------------------------------------------------------
+
+
+@unhurried
+@given(st.sampled_from(EventKind), st.data())
+def test_no_changed_header_passes_for_the_old_one(kind: EventKind, data: st.DataObject) -> None:
+    """A changed byte makes a header that is refused, or not canonical, or of another event."""
+    original = bytearray(golden_header(kind))
+    at = data.draw(st.integers(0, len(original) - 1))
+    original[at] ^= data.draw(st.integers(1, 255))
+    try:
+        read = read_header(bytes(original))
+    except Damaged:
+        return
+
+    assert read.encode() != bytes(original) or read != read_header(golden_header(kind))
+
+
+@unhurried
+@given(
+    st.binary()
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(["kind", "position", "recorded_at", "schema", "purpose", "notice"])
+                | st.text(),
+                inner,
+            )
+        ),
+    ).map(lambda value: json.dumps(value).encode())
+)
+def test_bytes_that_are_no_header_are_refused(data: bytes) -> None:
+    """Whatever is read, the answer is a header or `Damaged`, never another exception."""
+    with pytest.raises(Damaged):
+        read_header(data)
+
+
+def golden_header(kind: EventKind) -> bytes:
+    text = json.loads((GOLDEN / f"{kind.value}.json").read_text(encoding="ascii"))["header"]
+    return str(text).encode("ascii")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"schema":1', '"schema":2'),
+        ('"schema":1', '"schema":null'),
+        ('"position":42', '"position":"42"'),
+        ('"position":42', '"position":42.0'),
+        ('"position":42', '"position":true'),
+        ('"position":42', '"position":null'),
+        ('"kind":"consent_given"', '"kind":"consent_taken"'),
+        ('"kind":"consent_given"', '"kind":["consent_given"]'),
+        ('"purpose":"reseller42.newsletter"', '"purpose":7'),
+        ('"notice":{', '"notice":{},"other":{'),
+        ('"locale":"fr",', ""),
+        ('"pseudonym":"00', '"pseudonym":"'),
+        ('"pseudonym":"0', '"pseudonym":"g'),
+        ('"pseudonym":', '"pseudonyms":'),
+        ('"commitment":', '"commitments":'),
+        ('"sealed_sha256":', '"sealed_sha1":'),
+        ("{", "[" * 100_000 + "{"),
+    ],
+)  # fmt: skip
+def test_a_header_with_a_wrong_field_is_refused(old: str, new: str) -> None:
+    """A field that is missing, of another type, or one of three that belong together is told."""
+    text = golden_header(EventKind.CONSENT_GIVEN).decode()
+    assert old in text
+
+    with pytest.raises(Damaged):
+        read_header(text.replace(old, new, 1).encode())
+
+
+@pytest.mark.parametrize("part", ["nonce", "sealed", "tag", "key", "pseudonym", "purpose", "cut"])
+def test_a_personal_part_opens_in_its_place_only(part: str) -> None:
+    """Changed bytes, another key, and another subject's or purpose's place are all refused."""
+    purpose = PurposeId("newsletter")
+    sealed = seal(PERSONAL, KEY, PSEUDONYM, purpose, SALT, NONCE)
+    data, key, pseudonym = bytearray(sealed.data), bytearray(KEY), bytearray(PSEUDONYM)
+    match part:
+        case "nonce":
+            data[0] ^= 1
+        case "sealed":
+            data[100] ^= 1
+        case "tag":
+            data[-1] ^= 1
+        case "key":
+            key[0] ^= 1
+        case "pseudonym":
+            pseudonym[0] ^= 1
+        case "purpose":
+            purpose = PurposeId("newslette")
+        case "cut":
+            del data[4:]
+
+    with pytest.raises(Damaged, match="does not open"):
+        unseal(bytes(data), bytes(key), Pseudonym(bytes(pseudonym)), purpose, sealed.commitment)
+
+
+def test_a_personal_part_of_another_event_is_told() -> None:
+    """Of two events of one person and purpose, neither can have the other's personal part."""
+    mine = seal(PERSONAL, KEY, PSEUDONYM, None, SALT, NONCE)
+    other = seal(replace(PERSONAL, channel="letter"), KEY, PSEUDONYM, None, SALT, NONCE)
+
+    with pytest.raises(Damaged, match="commits to"):
+        unseal(other.data, KEY, PSEUDONYM, None, mine.commitment)
+
+
+# --- nobody is named ---------------------------------------------------------------------------
+
+
+def test_a_header_tells_nothing_about_a_person() -> None:
+    """No personal value stands in a header, in no spelling that somebody could look for."""
+    sealed = seal(PERSONAL, KEY, PSEUDONYM, PurposeId("newsletter"), SALT, NONCE)
+    data = header(
+        replace(placed(EventKind.CONSENT_REVOKED), purpose=PurposeId("newsletter")), sealed
+    )
+    evidence = PERSONAL.evidence
+    values = [
+        PERSONAL.subject,
+        PERSONAL.actor.kind.value,
+        PERSONAL.actor.id,
+        PERSONAL.channel,
+        evidence.session_reference,
+        evidence.form_version,
+        evidence.action,
+        evidence.ip_address,
+        evidence.user_agent,
+        PERSONAL.claimed_at,
+        PERSONAL.revocation.value if PERSONAL.revocation else None,
+    ]
+
+    for value in values:
+        assert value is not None
+        raw = str(value).encode()
+        digest = hashlib.sha256(raw)
+        for spelling in (raw, json.dumps(value)[1:-1].encode(), raw.hex().encode(),
+                         digest.hexdigest().encode(), digest.digest()):  # fmt: skip
+            assert spelling not in data
+            assert spelling not in sealed.data
+
+
+def test_a_commitment_can_be_opened() -> None:
+    """Salt and content prove what was committed to, with nothing but HMAC-SHA-256."""
+    sealed = seal(PERSONAL, KEY, PSEUDONYM, None, SALT, NONCE)
+    content = json.dumps(
+        {
+            "actor": {"id": "op-7", "kind": "operator"},
+            "channel": "téléphone",
+            "claimed_at": 1_772_000_000_123_456,
+            "evidence": {
+                "action": "ticked",
+                "form_version": "form-3",
+                "ip_address": "192.0.2.17",
+                "session_reference": "session-1f9a",
+                "user_agent": 'Mozilla/5.0 "X" \\ \U0001f36a',
+            },
+            "revocation": "transferred_away",
+            "schema": 1,
+            "subject": "customer:8213",
+        },
+        sort_keys=True,
+        separators=(",", ":"),
+    ).encode()
+
+    assert hmac.new(SALT, content, "sha256").digest() == sealed.commitment
+
+
+def test_a_commitment_hides_its_content() -> None:
+    """Equal contents under other salts have nothing in common: nobody can try out guesses."""
+    salts = [bytes([number]) * 32 for number in range(20)]
+    commitments = {seal(PERSONAL, KEY, PSEUDONYM, None, salt, NONCE).commitment for salt in salts}
+
+    assert len(commitments) == 20

@@ -1,0 +1,128 @@
+"""Migrations are applied once, in order, all of them or none."""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from consentsvc.storage.errors import StoreRefused
+from consentsvc.storage.migrations import expected_schema, migrate, schema_of
+
+FOLDERS = ("sqlite", "sqlite_keys")
+
+
+@pytest.fixture
+def connection() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A release whose migrations the test writes, instead of our own."""
+    folder = tmp_path / "schema" / "test"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr(resources, "files", lambda package: tmp_path)
+    (folder / "0001_first.sql").write_text("CREATE TABLE first (a);\nINSERT INTO first VALUES (1);")
+    return folder
+
+
+def tables(connection: sqlite3.Connection) -> set[str]:
+    return {
+        row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    }
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_our_own_are_applied_once(connection: sqlite3.Connection, folder: str) -> None:
+    """Applying them a second time changes nothing."""
+    migrate(connection, folder)
+    once = schema_of(connection, "main"), connection.total_changes
+    migrate(connection, folder)
+
+    assert (schema_of(connection, "main"), connection.total_changes) == once
+    assert schema_of(connection, "main") == expected_schema(folder)
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_our_own_make_strict_tables_only(connection: sqlite3.Connection, folder: str) -> None:
+    """SQLite refuses a value of another type than its column's, in every table."""
+    migrate(connection, folder)
+    loose = connection.execute(
+        "SELECT name FROM pragma_table_list WHERE NOT strict AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+
+    assert loose == []
+
+
+def test_later_ones_follow_in_order(connection: sqlite3.Connection, release: Path) -> None:
+    """A database of an earlier release gets what is new, in the order of the numbers."""
+    migrate(connection, "test")
+    (release / "0010_third.sql").write_text("INSERT INTO second SELECT a + 1 FROM second;")
+    (release / "0002_second.sql").write_text(
+        "-- A comment; with a semicolon.\nCREATE TABLE second (a);\n"
+        "CREATE TRIGGER again AFTER INSERT ON first\n"
+        "BEGIN INSERT INTO second VALUES (0); SELECT 1; END;\n"
+        "INSERT INTO second SELECT a FROM first;\n"
+    )
+    (release / "README.md").write_text("Not a migration.")
+    migrate(connection, "test")
+    migrate(connection, "test")
+
+    assert connection.execute("SELECT a FROM second ORDER BY a").fetchall() == [(1,), (2,)]
+    assert connection.execute("SELECT number, name, sha256 FROM migration").fetchall() == [
+        (int(one.name[:4]), one.name, hashlib.sha256(one.read_bytes()).hexdigest())
+        for one in sorted(release.glob("*.sql"))
+    ]
+
+
+def test_one_that_fails_takes_all_back(connection: sqlite3.Connection, release: Path) -> None:
+    """If any statement fails the database is as it was, and the next attempt begins anew."""
+    (release / "0002_second.sql").write_text("CREATE TABLE second (a);\nCREATE TABLE first (a);")
+    with pytest.raises(sqlite3.OperationalError, match="already exists"):
+        migrate(connection, "test")
+    left, open_transaction = tables(connection), connection.in_transaction
+    (release / "0002_second.sql").write_text("CREATE TABLE second (a);")
+    migrate(connection, "test")
+
+    assert (left, open_transaction) == (set(), False)
+    assert tables(connection) == {"first", "second", "migration"}
+
+
+def test_a_later_release_s_database_is_refused(
+    connection: sqlite3.Connection, release: Path
+) -> None:
+    """An earlier release does not write into what it does not know, and says whom to ask."""
+    (release / "0002_second.sql").write_text("CREATE TABLE second (a);")
+    migrate(connection, "test")
+    (release / "0002_second.sql").unlink()
+
+    with pytest.raises(StoreRefused, match=r"0002_second\.sql comes from a later release"):
+        migrate(connection, "test")
+    assert not connection.in_transaction
+
+
+def test_one_that_was_changed_is_refused(connection: sqlite3.Connection, release: Path) -> None:
+    """A migration that was applied and then edited is not taken for the one that was applied."""
+    migrate(connection, "test")
+    (release / "0001_first.sql").write_text("CREATE TABLE first (a, b);")
+    (release / "0002_second.sql").write_text("CREATE TABLE second (a);")
+
+    with pytest.raises(StoreRefused, match=r"0001_first\.sql is not the one that was applied"):
+        migrate(connection, "test")
+    assert tables(connection) == {"first", "migration"}
+
+
+def test_a_statement_without_an_end_is_not_passed_over(
+    connection: sqlite3.Connection, release: Path
+) -> None:
+    """A forgotten semicolon is an error, not a statement less."""
+    (release / "0002_second.sql").write_text("CREATE TABLE second (a);\nCREATE TABLE third (a)")
+
+    with pytest.raises(ValueError, match="middle of a statement"):
+        migrate(connection, "test")
+    assert tables(connection) == set()

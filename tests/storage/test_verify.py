@@ -1,0 +1,691 @@
+"""`verify` finds what was changed behind the store's back, and says where."""
+
+import asyncio
+import random
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from consentsvc.domain.catalogue import Notice
+from consentsvc.domain.events import EventKind
+from consentsvc.domain.identifiers import Position, SubjectId
+from consentsvc.service.notices import publish
+from consentsvc.storage import verify as verifying
+from consentsvc.storage.codec import leaf_hash
+from consentsvc.storage.errors import StoreRefused
+from consentsvc.storage.sqlite import open_sqlite
+from consentsvc.storage.verify import KEPT, Problem, Report, verify
+from tests.storage.making import ANNA, a_life, event, given, record
+from tests.support.catalogues import NEWSLETTER, catalogue
+from tests.support.clock import FakeClock
+
+Rows = list[tuple[Any, ...]]
+
+PEOPLE = 4
+
+# A position in the middle of the log, of a consent; see `healthy`.
+MIDDLE = 11
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A closed store that nobody has touched: notices 1 to 8, then everything that can happen."""
+    path = tmp_path_factory.mktemp("healthy") / "log.db"
+
+    async def make() -> None:
+        clock = FakeClock()
+        async with open_sqlite(path, clock=clock) as store:
+            await publish(store, catalogue())
+            notice = (await store.published())[0].notice
+            consent = event(EventKind.CONSENT_GIVEN, ANNA, NEWSLETTER, notice=notice)
+            asked = event(EventKind.CONSENT_REQUESTED, ANNA, NEWSLETTER, notice=notice)
+            assert await record(store, consent, asked, consent) == [9, 10, MIDDLE]
+            await a_life(store, clock, seed=4, requests=20, people=PEOPLE - 1)
+            # So that no column of a state is empty in all of its rows.
+            expired = event(EventKind.CONSENT_EXPIRED, ANNA, NEWSLETTER, refers_to=Position(MIDDLE))
+            objection = event(EventKind.OBJECTION_RAISED, ANNA, NEWSLETTER)
+            restricted = event(EventKind.PROCESSING_RESTRICTED, ANNA, None)
+            death = event(EventKind.DEATH_REPORTED, ANNA, None)
+            await record(store, expired, objection, asked, restricted, death)
+
+    asyncio.run(make())
+    return path
+
+
+@pytest.fixture
+def path(healthy: Path, tmp_path: Path) -> Path:
+    """A copy to be tampered with."""
+    copied(healthy, tmp_path)
+    return tmp_path / healthy.name
+
+
+def copied(store: Path, folder: Path) -> None:
+    for suffix in ("", ".keys", ".master-key"):
+        shutil.copy(store.with_name(store.name + suffix), folder)
+
+
+def keys_of(path: Path) -> Path:
+    return path.with_name(path.name + ".keys")
+
+
+def ask(path: Path, statement: str, *values: object) -> Rows:
+    """Reads as anybody could who has the file."""
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+        connection.text_factory = bytes
+        return connection.execute(statement, values).fetchall()
+
+
+def tamper(path: Path, *statements: str | tuple[str, tuple[object, ...]]) -> None:
+    """Changes what triggers guard, and puts them back as if nothing had been."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        triggers = connection.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"
+        ).fetchall()
+        for name, _ in triggers:
+            connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            sql, values = (statement, ()) if isinstance(statement, str) else statement
+            connection.execute(sql, values)
+        for _, sql in triggers:
+            connection.execute(sql)
+
+
+def at(problem: Problem) -> tuple[int | None, str]:
+    return problem.position, problem.table
+
+
+def first(report: Report) -> tuple[int | None, str]:
+    assert report.problems
+    return at(report.problems[0])
+
+
+# --- a healthy store ---------------------------------------------------------------------------
+
+
+def test_nothing_is_wrong_with_an_honest_log(healthy: Path) -> None:
+    """What the store wrote passes, whole, and is counted."""
+    ((events,),) = ask(healthy, "SELECT count(*) FROM event")
+
+    assert verify(healthy) == Report(events, PEOPLE, (), 0)
+    assert events > 40
+
+
+def test_an_empty_log_passes(tmp_path: Path) -> None:
+    """A store that nothing has been written to is in order."""
+    path = tmp_path / "log.db"
+
+    async def make() -> None:
+        async with open_sqlite(path, clock=FakeClock()):
+            pass
+
+    asyncio.run(make())
+
+    assert verify(path) == Report(0, 0, (), 0)
+
+
+def test_looking_changes_nothing(path: Path) -> None:
+    """Log, keys and master key have the same bytes before and after."""
+
+    def contents() -> list[bytes]:
+        names = (path.name + suffix for suffix in ("", ".keys", ".master-key"))
+        return [path.with_name(name).read_bytes() for name in names]
+
+    before = contents()
+    verify(path)
+
+    assert contents() == before
+
+
+def test_progress_goes_up_to_the_end(healthy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Progress never goes back, and ends with all of all."""
+    monkeypatch.setattr(verifying, "_AT_ONCE", 7)
+    told: list[tuple[int, int]] = []
+    report = verify(healthy, progress=lambda done, total: told.append((done, total)))
+
+    assert report.problems == ()
+    assert told == sorted(told)
+    assert len(told) > 5
+    # Notices are events of the log and of nobody's states.
+    assert told[-1] == (2 * report.events - 8, 2 * report.events)
+
+
+async def test_it_runs_beside_a_server(tmp_path: Path, clock: FakeClock) -> None:
+    """While the log grows there is never a moment at which it looks wrong."""
+    path = tmp_path / "log.db"
+    async with open_sqlite(path, clock=clock) as store:
+        await a_life(store, clock, seed=5)
+        verified = asyncio.ensure_future(asyncio.to_thread(_verify_often, path))
+        number = 0
+        while not verified.done():
+            number += 1
+            subject = SubjectId(f"customer:{number % 50}")
+            await asyncio.gather(*(record(store, given(subject)) for _ in range(5)))
+            notices = [one.notice for one in await store.published()][:2]
+            await record(store, *(event(EventKind.CONSENT_REFUSED, subject, notice=one)
+                                  for one in notices))  # fmt: skip
+        reports = await verified
+
+    assert [report.problems for report in reports] == [()] * len(reports)
+    assert reports[-1].events > reports[0].events
+
+
+def _verify_often(path: Path) -> list[Report]:
+    return [verify(path) for _ in range(10)]
+
+
+# --- one value changed -------------------------------------------------------------------------
+
+LOG = {
+    "event": ["position", "recorded_at", "kind", "purpose", "pseudonym", "header", "leaf_hash"],
+    "personal_part": ["position", "sealed"],
+    "notice": ["position", "purpose", "version", "locale", "title", "text", "sha256"],
+}
+STATES = {
+    "consent": [
+        "pseudonym", "purpose", "position", "choice_kind", "choice_position", "chosen_at",
+        "choice_notice", "choice_expired", "request_position", "requested_at", "request_notice",
+        "request_expired", "objection",
+    ],
+    "standing": ["pseudonym", "restriction", "death"],
+    "request": ["pseudonym", "position"],
+}  # fmt: skip
+FRAME = {"identity": ["store_id"], "migration": ["number", "name", "sha256"]}
+KEYS = {
+    "subject": ["subject_id", "pseudonym", "wrapped_key"],
+    "secret": ["name", "wrapped"],
+    "identity": ["store_id", "master_check"],
+    "migration": ["number", "name", "sha256"],
+}
+# Keyed digests and answers of the past: nothing else in the store tells what they were. The
+# position of a request is held to the head only.
+BEYOND_PROOF = {"request": ["id_digest", "content_digest", "answer"]}
+
+
+def columns_of(path: Path) -> set[tuple[str, str]]:
+    return {
+        (table.decode(), column.decode())
+        for table, column in ask(
+            path,
+            "SELECT list.name, info.name FROM pragma_table_list AS list,"
+            " pragma_table_info(list.name) AS info"
+            " WHERE list.schema = 'main' AND list.name NOT LIKE 'sqlite_%'",
+        )
+    }
+
+
+def pairs(*tables: dict[str, list[str]]) -> list[tuple[str, str]]:
+    return [(name, one) for table in tables for name, columns in table.items() for one in columns]
+
+
+def test_every_column_is_held_to_something(healthy: Path) -> None:
+    """No column can be added to the schema without being tampered with here."""
+    assert columns_of(healthy) == set(pairs(LOG, STATES, FRAME, BEYOND_PROOF))
+    assert columns_of(keys_of(healthy)) == set(pairs(KEYS))
+
+
+def flipped(value: object, bit: int) -> object:
+    """The same value but for one bit."""
+    if isinstance(value, int):
+        return value ^ (bit << 8)
+    assert isinstance(value, bytes)
+    changed = bytearray(value)
+    changed[len(changed) // 2] ^= bit
+    return bytes(changed)
+
+
+def flip(path: Path, table: str, column: str, bit: int, where: str = "TRUE") -> object:
+    """Flips a bit of the first value there is in a column; returns the row's position, if any."""
+    position = "position" if table not in ("standing", *FRAME, *KEYS) else "NULL"
+    value, found_at = ask(
+        path,
+        f"SELECT {column}, {position} FROM {table}"
+        f" WHERE {column} IS NOT NULL AND {where} ORDER BY {column}",
+    )[0]
+    changed = flipped(value, bit)
+    kept = "CAST(? AS TEXT)" if is_text(path, table, column) else "?"
+    tamper(path, (
+        f"UPDATE {table} SET {column} = {kept} WHERE {column} = {kept} AND {where}",
+        (changed, value),
+    ))  # fmt: skip
+    return found_at
+
+
+def is_text(path: Path, table: str, column: str) -> bool:
+    return (
+        ask(path, f"SELECT typeof({column}) FROM {table} WHERE {column} IS NOT NULL")[0][0]
+        == b"text"
+    )
+
+
+# Bit 0 makes another character, bit 7 bytes that are no UTF-8.
+BITS = pytest.mark.parametrize("bit", [0x01, 0x80])
+
+
+@BITS
+@pytest.mark.parametrize(("table", "column"), pairs(LOG))
+def test_a_changed_value_of_the_log_is_found_at_its_position(
+    path: Path, table: str, column: str, bit: int
+) -> None:
+    """A single bit, in any column of an event, its personal part or notice, is named first."""
+    where = "position = 3" if table == "notice" else f"position = {MIDDLE}"
+    position = flip(path, table, column, bit, where)
+    report = verify(path)
+    expected = {"position": "event"} if table == "event" else {"position": table}
+
+    assert first(report) == (position, expected.get(column, table))
+    assert_no_personal_data(path, report)
+
+
+@BITS
+@pytest.mark.parametrize(("table", "column"), pairs(STATES))
+def test_a_changed_state_is_found(path: Path, table: str, column: str, bit: int) -> None:
+    """A single bit of what is kept beside the log is found, and the log itself is not blamed."""
+    flip(path, table, column, bit)
+    report = verify(path)
+
+    assert {problem.table for problem in report.problems} == {table}
+    assert report.problems[0].position is not None
+    assert_no_personal_data(path, report)
+
+
+def test_a_changed_state_is_named_by_its_latest_event(path: Path) -> None:
+    """A wrong consent is told by the position at which it was last right."""
+    ((latest,),) = ask(path, "SELECT max(position) FROM consent WHERE chosen_at NOT NULL")
+    flip(path, "consent", "chosen_at", 1, f"position = {latest}")
+
+    assert [at(one) for one in verify(path).problems] == [(latest, "consent")]
+
+
+@BITS
+@pytest.mark.parametrize(("table", "column"), pairs(FRAME))
+def test_a_changed_frame_is_found(path: Path, table: str, column: str, bit: int) -> None:
+    """Which store it is, and what made it, cannot be changed unnoticed."""
+    flip(path, table, column, bit)
+
+    assert first(verify(path)) == (None, {"identity": "identity", "migration": "log"}[table])
+
+
+@BITS
+@pytest.mark.parametrize(("table", "column"), pairs(KEYS))
+def test_a_changed_key_file_is_found(path: Path, table: str, column: str, bit: int) -> None:
+    """A single bit of the key file is found; a subject's is told at that subject's first event."""
+    ((pseudonym,),) = ask(path, f"SELECT pseudonym FROM event WHERE position = {MIDDLE}")
+    where = f"pseudonym = X'{pseudonym.hex()}'" if table == "subject" else "TRUE"
+    flip(keys_of(path), table, column, bit, where)
+    report = verify(path)
+
+    assert (
+        first(report)
+        == {
+            "subject": (9, "personal_part"),
+            "secret": (None, "keys.secret"),
+            "identity": (None, "identity" if column == "store_id" else "keys.identity"),
+            "migration": (None, "keys"),
+        }[table]
+    )
+    assert_no_personal_data(path, report)
+
+
+def assert_no_personal_data(path: Path, report: Report) -> None:
+    told = repr(report)
+    for subject, pseudonym in ask(keys_of(path), "SELECT subject_id, pseudonym FROM subject"):
+        assert subject.decode(errors="replace") not in told
+        assert pseudonym.hex() not in told
+    assert "panel" not in told
+
+
+# --- rows taken, added, exchanged --------------------------------------------------------------
+
+
+def test_a_deleted_event_is_found(path: Path) -> None:
+    """A row taken out of the middle is named, however its remains were tidied away."""
+    tamper(
+        path,
+        f"DELETE FROM event WHERE position = {MIDDLE}",
+        f"DELETE FROM personal_part WHERE position = {MIDDLE}",
+    )
+
+    assert first(verify(path)) == (MIDDLE, "event")
+
+
+def test_several_deleted_events_are_one_gap(path: Path) -> None:
+    """A gap is told once, with how much is missing."""
+    tamper(path, f"DELETE FROM event WHERE position BETWEEN {MIDDLE} AND {MIDDLE + 4}")
+    problem, *_ = verify(path).problems
+
+    assert at(problem) == (MIDDLE, "event")
+    assert problem.what == "is missing, the first of 5"
+
+
+def test_an_event_before_the_first_is_found(path: Path) -> None:
+    """There is nothing at position zero or below."""
+    tamper(path, "UPDATE event SET position = 0 WHERE position = 1")
+
+    assert [at(one) for one in verify(path).problems][:2] == [(0, "event"), (1, "event")]
+
+
+def test_a_tail_that_was_cut_off_is_found_by_what_follows_from_it(path: Path) -> None:
+    """If only the last events are gone, states and requests still tell of them."""
+    ((last,),) = ask(path, "SELECT max(position) FROM event")
+    tamper(
+        path,
+        f"DELETE FROM event WHERE position > {last} - 5",
+        f"DELETE FROM personal_part WHERE position > {last} - 5",
+    )
+
+    assert {one.table for one in verify(path).problems} == {"consent", "standing"}
+
+
+def test_a_deleted_personal_part_is_found(path: Path) -> None:
+    """An event whose personal part is gone is named, the last one too."""
+    ((last,),) = ask(path, "SELECT max(position) FROM event")
+    tamper(path, f"DELETE FROM personal_part WHERE position = {last}")
+
+    assert verify(path).problems == (Problem(last, "personal_part", "is missing"),)
+
+
+def test_exchanged_personal_parts_are_found(path: Path) -> None:
+    """Parts exchanged between two events of one person and purpose are named, both."""
+    tamper(
+        path,
+        "UPDATE personal_part SET position = -1 WHERE position = 9",
+        f"UPDATE personal_part SET position = 9 WHERE position = {MIDDLE}",
+        f"UPDATE personal_part SET position = {MIDDLE} WHERE position = -1",
+    )
+
+    assert [at(one) for one in verify(path).problems] == [
+        (9, "personal_part"),
+        (MIDDLE, "personal_part"),
+    ]
+
+
+@pytest.mark.parametrize("column", ["wrapped_key", "subject_id"])
+def test_exchanged_subjects_are_found(path: Path, column: str) -> None:
+    """Two people's keys, or their names, cannot be exchanged in the key file."""
+    keys = keys_of(path)
+    (one, ones), (other, others) = ask(keys, f"SELECT pseudonym, {column} FROM subject LIMIT 2")
+    kept = "CAST(? AS TEXT)" if column == "subject_id" else "?"
+    change = f"UPDATE subject SET {column} = {kept} WHERE pseudonym = ?"
+    tamper(keys, (change, (b"aside", one)), (change, (ones, other)), (change, (others, one)))
+    report = verify(path)
+    concerned = {
+        position
+        for (position,) in ask(
+            path, "SELECT position FROM event WHERE pseudonym IN (?, ?)", one, other
+        )
+    }
+
+    assert {one.position for one in report.problems if one.table == "personal_part"} == concerned
+
+
+def test_an_added_personal_part_is_found(path: Path) -> None:
+    """A part of an event that is not there, or that has none, is named."""
+    tamper(path, "INSERT INTO personal_part SELECT 3, sealed FROM personal_part LIMIT 1")
+    tamper(path, "INSERT INTO personal_part SELECT 999, sealed FROM personal_part LIMIT 1")
+
+    assert [at(one) for one in verify(path).problems] == [
+        (3, "personal_part"),
+        (999, "personal_part"),
+    ]
+
+
+def test_a_deleted_notice_is_found(path: Path) -> None:
+    """A text that was published and is gone is named where it was published."""
+    tamper(path, "DELETE FROM notice WHERE position = 2")
+
+    assert first(verify(path)) == (2, "notice")
+
+
+def test_an_added_notice_is_found(path: Path) -> None:
+    """A text that no event published is named, wherever it is put."""
+    copy = "INSERT INTO notice SELECT {}, purpose, 'x', locale, title, text, sha256 FROM notice"
+    tamper(path, copy.format(MIDDLE) + " LIMIT 1")
+    tamper(path, copy.format(999).replace("'x'", "'y'") + " LIMIT 1")
+
+    assert [at(one) for one in verify(path).problems] == [(MIDDLE, "notice"), (999, "notice")]
+
+
+@pytest.mark.parametrize("table", ["consent", "standing"])
+def test_a_missing_state_is_found(path: Path, table: str) -> None:
+    """A state that should be there and is not is told."""
+    tamper(path, f"DELETE FROM {table} WHERE pseudonym = (SELECT max(pseudonym) FROM {table})")
+    report = verify(path)
+
+    assert {one.table for one in report.problems} == {table}
+    assert {one.what for one in report.problems} == {"is missing"}
+
+
+@pytest.mark.parametrize(
+    ("pseudonym", "count"),
+    [("X''", 2), ("zeroblob(16)", 2), ("X'FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF'", 2), ("known", 1)],
+)
+def test_a_state_that_follows_from_nothing_is_found(path: Path, pseudonym: str, count: int) -> None:
+    """A yes that nobody gave is told, whether its subject is known or not."""
+    if pseudonym == "known":
+        pseudonym = "(SELECT pseudonym FROM event WHERE position = 9)"
+    else:
+        tamper(path, f"INSERT INTO standing VALUES ({pseudonym}, 9, NULL)")
+    tamper(
+        path,
+        "INSERT INTO consent (pseudonym, purpose, position, choice_kind, choice_position)"
+        f" VALUES ({pseudonym}, 'never.asked', 9, 'consent_given', 9)",
+    )
+    report = verify(path)
+
+    assert [one.what for one in report.problems] == ["follows from no event"] * count
+    assert {one.position for one in report.problems} == {9}
+
+
+# --- forged with care --------------------------------------------------------------------------
+
+
+def forge(path: Path, position: int, old: bytes, new: bytes, *columns: str) -> None:
+    """Rewrites a header with its leaf hash, and its columns."""
+    ((header,),) = ask(path, "SELECT header FROM event WHERE position = ?", position)
+    assert old in header
+    forged = header.replace(old, new)
+    tamper(
+        path,
+        (
+            "UPDATE event SET header = ?, leaf_hash = ? WHERE position = ?",
+            (forged, leaf_hash(forged), position),
+        ),
+        *(f"UPDATE event SET {column} WHERE position = {position}" for column in columns),
+    )
+
+
+def test_another_spelling_of_a_header_is_found(path: Path) -> None:
+    """A header that says the same in other bytes is not the one that was hashed."""
+    forge(path, MIDDLE, b'"schema":1', b'"schema": 1')
+
+    assert [at(one) for one in verify(path).problems] == [(MIDDLE, "event")]
+    assert "canonical" in verify(path).problems[0].what
+
+
+def test_another_kind_of_choice_is_found(path: Path) -> None:
+    """A refusal made into a consent, columns and hash included, is not what the state says."""
+    forge(path, 10, b"consent_requested", b"consent_withdrawn", "kind = 'consent_withdrawn'")
+    forge(path, MIDDLE, b"consent_given", b"consent_refused", "kind = 'consent_refused'")
+    report = verify(path)
+
+    assert {one.table for one in report.problems} == {"consent"}
+
+
+def test_time_that_goes_back_is_found(path: Path) -> None:
+    """An event cannot be dated before the one before it."""
+    ((moment,),) = ask(path, "SELECT recorded_at FROM event WHERE position = 10")
+    old, new = str(moment).encode(), str(moment - 1).encode()
+    forge(path, 10, old, new, f"recorded_at = {moment - 1}")
+    report = verify(path)
+
+    assert first(report) == (10, "event")
+    assert "before the one before it" in report.problems[0].what
+
+
+def test_an_event_given_to_somebody_else_is_found(path: Path) -> None:
+    """With another's pseudonym an event's personal part does not open."""
+    mine, others = (
+        pseudonym
+        for (pseudonym,) in ask(
+            path, "SELECT DISTINCT pseudonym FROM event WHERE pseudonym NOT NULL ORDER BY position"
+        )[:2]
+    )
+    forge(
+        path,
+        MIDDLE,
+        mine.hex().encode(),
+        others.hex().encode(),
+        f"pseudonym = X'{others.hex()}'",
+    )
+
+    assert first(verify(path)) == (MIDDLE, "personal_part")
+
+
+def test_a_notice_rewritten_with_its_hash_is_found(path: Path) -> None:
+    """A text exchanged together with its stored hash is not the one that the event names."""
+    ((purpose, version, locale, title),) = ask(
+        path, "SELECT purpose, version, locale, title FROM notice WHERE position = 2"
+    )
+    other = Notice(purpose.decode(), version.decode(), locale.decode(), title.decode(), "Other.")
+    tamper(path, ("UPDATE notice SET text = ?, sha256 = ? WHERE position = 2",
+                  (other.text, other.sha256)))  # fmt: skip
+
+    assert first(verify(path)) == (2, "notice")
+
+
+def test_a_guard_that_was_taken_away_is_found(path: Path) -> None:
+    """A trigger that is missing, changed or added is told, though every row is right."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER event_no_delete")
+        connection.execute("DROP TRIGGER event_no_update")
+        connection.execute(
+            "CREATE TRIGGER event_no_update BEFORE UPDATE ON event WHEN FALSE BEGIN SELECT 1; END"
+        )
+        connection.execute("CREATE TRIGGER more AFTER INSERT ON event BEGIN SELECT 1; END")
+    report = verify(path)
+
+    assert [one.what for one in report.problems] == [
+        "trigger event_no_delete is missing or changed",
+        "trigger event_no_update is missing or changed",
+        "a trigger was added",
+    ]
+
+
+# --- files that are not there, or not the right ones -------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["", ".keys", ".master-key"])
+def test_missing_files_are_told(path: Path, suffix: str) -> None:
+    """Without all three files there is nothing to verify, and none is made."""
+    path.with_name(path.name + suffix).unlink()
+
+    with pytest.raises(StoreRefused, match=r"restore|there is no log"):
+        verify(path)
+    assert len(list(path.parent.iterdir())) == 2
+
+
+def test_another_master_key_is_told_once(path: Path) -> None:
+    """With the wrong master key everything is checked that needs none."""
+    other = path.with_name("other")
+    other.write_bytes(b"\1" * 32)
+    report = verify(path, other)
+
+    assert [at(one) for one in report.problems] == [(None, "keys.identity")]
+    assert report.events > 40
+
+
+def test_keys_of_another_store_are_told(path: Path, tmp_path: Path) -> None:
+    """A key file that belongs to another log opens nothing here."""
+    asyncio.run(_other(tmp_path / "other.db"))
+    for suffix in (".keys", ".master-key"):
+        shutil.copy(tmp_path / f"other.db{suffix}", path.with_name(path.name + suffix))
+    report = verify(path)
+
+    assert (None, "identity") in [at(one) for one in report.problems]
+    assert (9, "personal_part") in [at(one) for one in report.problems]
+
+
+async def _other(path: Path) -> None:
+    async with open_sqlite(path, clock=FakeClock()) as store:
+        await record(store, given())
+
+
+# --- too much to tell --------------------------------------------------------------------------
+
+
+def test_a_ruined_log_is_told_in_bounds(tmp_path: Path, clock: FakeClock) -> None:
+    """Of many problems the first are kept, in order, and the others counted."""
+    path = tmp_path / "log.db"
+    number = KEPT + 50
+
+    async def make() -> None:
+        async with open_sqlite(path, clock=clock) as store:
+            subjects = [SubjectId(f"customer:{one}") for one in range(number)]
+            await record(store, *(given(subject) for subject in subjects))
+
+    asyncio.run(make())
+    tamper(path, "UPDATE event SET leaf_hash = zeroblob(32)")
+    report = verify(path)
+
+    assert [one.position for one in report.problems] == list(range(1, KEPT + 1))
+    assert report.more == 50
+
+
+# --- damage of any kind ------------------------------------------------------------------------
+
+
+def contents(path: Path) -> object:
+    """All values of log, states and keys, or that they cannot be read."""
+    states = {table: STATES[table] for table in ("consent", "standing")}
+    tables = KEYS if path.name.endswith(".keys") else LOG | states
+    try:
+        return [
+            ask(path, f"SELECT {', '.join(columns)} FROM {table} ORDER BY {', '.join(columns)}")
+            for table, columns in tables.items()
+        ]
+    except (sqlite3.DatabaseError, UnicodeDecodeError):  # the latter of SQLite's own message
+        return None
+
+
+@pytest.mark.parametrize("suffix", ["", ".keys"])
+@pytest.mark.parametrize("flips", [150, pytest.param(5_000, marks=pytest.mark.soak)])
+def test_a_flipped_byte_anywhere_is_survived(path: Path, suffix: str, flips: int) -> None:
+    """Whichever byte of a file is damaged, verifying ends, and tells if a stored value changed."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - shown if the test fails
+    chance = random.Random(seed)
+    damaged = path.with_name(path.name + suffix)
+    original = damaged.read_bytes()
+    before = contents(damaged)
+    written = [where for where, byte in enumerate(original) if byte]
+    changes = 0
+    for _ in range(flips):
+        # Most of a small file is empty: look there too, but not mainly.
+        empty = chance.random() < 0.2
+        where = chance.randrange(len(original)) if empty else chance.choice(written)
+        how = chance.randrange(1, 256)
+        data = bytearray(original)
+        data[where] ^= how
+        damaged.write_bytes(data)
+        report = verify(path)
+        changed = contents(damaged) != before
+        changes += changed
+
+        assert report.problems or not changed, f"byte {where} changed by {how:#x}"
+        for left in ("-wal", "-shm"):
+            damaged.with_name(damaged.name + left).unlink(missing_ok=True)
+    assert changes > flips / 10
+
+
+@pytest.mark.parametrize("suffix", ["", ".keys"])
+@pytest.mark.parametrize("keep", [0, 1, 100, 4096, 5000, 20_000])
+def test_a_file_that_was_cut_off_is_survived(path: Path, suffix: str, keep: int) -> None:
+    """Of a file that ends too early as much is told as can be told."""
+    damaged = path.with_name(path.name + suffix)
+    damaged.write_bytes(damaged.read_bytes()[:keep])
+
+    assert verify(path).problems

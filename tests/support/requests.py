@@ -1,0 +1,120 @@
+"""One good request for every method, and a way to spoil a field of it."""
+
+import re
+from typing import Any
+
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from consentsvc.v1 import consent_event_service_pb2 as events
+from consentsvc.v1 import consent_pb2 as shared
+from consentsvc.v1 import consent_query_service_pb2 as queries
+from consentsvc.v1 import consent_service_pb2 as consents
+from consentsvc.v1 import subject_rights_service_pb2 as rights
+from tests.support.acts import OPERATOR, SUBJECT
+from tests.support.wire import Wire, change
+
+_BATCH = queries.CheckBatch(
+    subject_ids=["anna", "ben", "anna"], purpose_ids=["newsletter", "profiling", "statistics"]
+)
+_INSTRUCTION: dict[str, Any] = {
+    "subject_id": "anna",
+    "actor": OPERATOR,
+    "channel": "letter",
+    "request_id": "request-0",
+}
+
+GOOD: dict[str, Message] = {
+    "CheckConsent": queries.CheckConsentRequest(subject_id="anna", purpose_id="newsletter"),
+    "BatchCheckConsents": queries.BatchCheckConsentsRequest(batch=_BATCH),
+    "StreamCheckConsents": queries.StreamCheckConsentsRequest(batch=_BATCH),
+    "ListPurposes": consents.ListPurposesRequest(locale="en"),
+    "ListConsents": consents.ListConsentsRequest(subject_id="anna"),
+    "UpdateConsents": consents.UpdateConsentsRequest(
+        subject_id="anna",
+        actor=SUBJECT,
+        channel="panel",
+        changes=[change("give", "newsletter"), change("give", "profiling")],
+        evidence=shared.Evidence(action="ticked"),
+        request_id="request-0",
+    ),
+    "ConfirmConsent": consents.ConfirmConsentRequest(token="AAAA", request_id="request-0"),
+    "RedeemLink": consents.RedeemLinkRequest(token="AAAA", request_id="request-0"),
+    "ListConsentEvents": consents.ListConsentEventsRequest(subject_id="anna"),
+    "ListEvents": events.ListEventsRequest(),
+    "WatchEvents": events.WatchEventsRequest(start_position=1),
+    "SyncConsents": events.SyncConsentsRequest(purpose_ids=["newsletter", "profiling"]),
+    "RestrictProcessing": rights.RestrictProcessingRequest(**_INSTRUCTION),
+    "LiftRestriction": rights.LiftRestrictionRequest(**_INSTRUCTION),
+    "RevokeConsents": rights.RevokeConsentsRequest(
+        purpose_ids=["newsletter", "profiling"],
+        reason=shared.REVOCATION_REASON_INVALID,
+        **_INSTRUCTION,
+    ),
+    "ReportDeath": rights.ReportDeathRequest(**_INSTRUCTION),
+}
+"""By the method's name. All succeed on a new store but those with a token."""
+
+SERVER_STREAMING = frozenset({"WatchEvents", "SyncConsents"})
+
+
+def good(method: str, **fields: Any) -> Any:
+    """A copy of the good request, with fields set by their paths, dots written as `__`."""
+    message = type(GOOD[method])()
+    message.CopyFrom(GOOD[method])
+    for path, value in fields.items():
+        put(message, path.replace("__", "."), value)
+    return message
+
+
+def put(message: Message, path: str, value: Any) -> None:
+    """Sets a field by a path such as `changes[1].notice.version`."""
+    *parents, name = re.findall(r"\w+", path)
+    target: Any = message
+    for parent in parents:
+        target = target[int(parent)] if parent.isdigit() else getattr(target, parent)
+    if name.isdigit():
+        target[int(name)] = value
+    elif isinstance(value, list):
+        target.ClearField(name)
+        getattr(target, name).extend(value)
+    elif isinstance(value, Message):
+        getattr(target, name).CopyFrom(value)
+    else:
+        setattr(target, name, value)
+
+
+def path_of(method: str) -> str:
+    """The full name of a method, as it stands in a request's header."""
+    return f"/{_service(method).full_name}/{method}"
+
+
+async def send_raw(wire: Wire, method: str, data: bytes) -> bytes:
+    """Sends bytes to a method, whether or not they are a message, and returns the first answer."""
+    channel: Any = wire.channel
+    answer: bytes
+    if method == "StreamCheckConsents":
+        answer = await channel.stream_stream(path_of(method))(iter([data])).read()
+    elif method in SERVER_STREAMING:
+        call = channel.unary_stream(path_of(method))(data)
+        try:
+            answer = await call.read()
+        finally:
+            call.cancel()
+    else:
+        answer = await channel.unary_unary(path_of(method))(data)
+    return answer
+
+
+async def send(wire: Wire, request: Message) -> Any:
+    """Calls the method that takes such a request, and returns its first answer."""
+    method = request.DESCRIPTOR.name.removesuffix("Request")
+    answer = await send_raw(wire, method, request.SerializeToString())
+    kind = GetMessageClass(_service(method).methods_by_name[method].output_type)
+    return kind.FromString(answer)
+
+
+def _service(method: str) -> Any:
+    file: Any = GOOD[method].DESCRIPTOR.file
+    (service,) = file.services_by_name.values()
+    return service

@@ -1,0 +1,133 @@
+"""What an internal service installs to ask for consent and to record it.
+
+Two clients with the same methods: `AsyncConsentClient` for asyncio, `ConsentClient` for programs
+that wait. A `Decision` is an answer; a `ConsentError` is not, and `ConsentUnavailable` means "could
+not find out": neither is ever a no.
+
+    async with AsyncConsentClient("consent.internal:50051") as client:
+        decision = await client.check("customer:8213", "newsletter")
+        if decision.permitted:
+            ...
+"""
+
+from consentclient._blocking_client import ConsentClient
+from consentclient._client import AsyncConsentClient
+from consentclient._decisions import CheckFailed, Decision, NoticeRef
+from consentclient._enums import (
+    Action,
+    ActorKind,
+    Effect,
+    EventKind,
+    LegalBasis,
+    Reason,
+    RevocationReason,
+    TrackerKind,
+)
+from consentclient._errors import (
+    AccessDenied,
+    AnswerNotUnderstood,
+    BatchTooLarge,
+    ConfirmationExpired,
+    ConfirmationUsed,
+    ConfirmationVoid,
+    ConsentError,
+    ConsentUnavailable,
+    DeadlineExceeded,
+    InvalidRequest,
+    LinkUnknown,
+    MalformedMessage,
+    PositionConflict,
+    PositionUnknown,
+    RateExceeded,
+    RequestIdReused,
+    ScopeNotTaken,
+    UnknownNotice,
+    UnknownPurpose,
+    Violation,
+)
+from consentclient._model import (
+    SUBJECT,
+    Actor,
+    Change,
+    ChangeOptions,
+    Choice,
+    Confirmed,
+    Consent,
+    ConsentEntry,
+    ConsentEvent,
+    Consents,
+    Controller,
+    EventBatch,
+    EventPage,
+    Evidence,
+    Notice,
+    Outcome,
+    PendingRequest,
+    Purpose,
+    Recorded,
+    Redeemed,
+    Standing,
+    Tracker,
+    Updated,
+)
+from consentclient._retry import Retry
+
+__all__ = [
+    "SUBJECT",
+    "AccessDenied",
+    "Action",
+    "Actor",
+    "ActorKind",
+    "AnswerNotUnderstood",
+    "AsyncConsentClient",
+    "BatchTooLarge",
+    "Change",
+    "ChangeOptions",
+    "CheckFailed",
+    "Choice",
+    "ConfirmationExpired",
+    "ConfirmationUsed",
+    "ConfirmationVoid",
+    "Confirmed",
+    "Consent",
+    "ConsentClient",
+    "ConsentEntry",
+    "ConsentError",
+    "ConsentEvent",
+    "ConsentUnavailable",
+    "Consents",
+    "Controller",
+    "DeadlineExceeded",
+    "Decision",
+    "Effect",
+    "EventBatch",
+    "EventKind",
+    "EventPage",
+    "Evidence",
+    "InvalidRequest",
+    "LegalBasis",
+    "LinkUnknown",
+    "MalformedMessage",
+    "Notice",
+    "NoticeRef",
+    "Outcome",
+    "PendingRequest",
+    "PositionConflict",
+    "PositionUnknown",
+    "Purpose",
+    "RateExceeded",
+    "Reason",
+    "Recorded",
+    "Redeemed",
+    "RequestIdReused",
+    "Retry",
+    "RevocationReason",
+    "ScopeNotTaken",
+    "Standing",
+    "Tracker",
+    "TrackerKind",
+    "UnknownNotice",
+    "UnknownPurpose",
+    "Updated",
+    "Violation",
+]

@@ -1,0 +1,119 @@
+"""The client for programs that wait."""
+
+from collections.abc import Generator, Sequence
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+from consentclient._blocking import BlockingCalls
+from consentclient._blocking_consents import BlockingConsentCalls
+from consentclient._blocking_queries import BlockingQueryCalls
+from consentclient._channel import Connection
+from consentclient._enums import RevocationReason
+from consentclient._model import Actor, EventBatch, EventPage, Recorded, Updated
+from consentclient._retry import USUAL, Retry
+
+
+class BlockingEventCalls(BlockingCalls):
+    """What followers read."""
+
+    def list_events(self, after: str | None = None, *, page_size: int = 500) -> EventPage:
+        """See `AsyncConsentClient.list_events`."""
+        return self._background.run(self._client.list_events(after, page_size=page_size))
+
+    def watch(
+        self,
+        start_position: int | None = None,
+        cursor: str | None = None,
+        progress_seconds: int = 0,
+    ) -> Generator[EventBatch, None, None]:
+        """See `AsyncConsentClient.watch`."""
+        return self._background.iterate(
+            self._client.watch(start_position, cursor, progress_seconds)
+        )
+
+
+class BlockingRightsCalls(BlockingCalls):
+    """What the data protection officer does."""
+
+    def restrict(
+        self, subject_id: str, *, actor: Actor, channel: str, request_id: str | None = None
+    ) -> Recorded:
+        """See `AsyncConsentClient.restrict`."""
+        return self._background.run(
+            self._client.restrict(subject_id, actor=actor, channel=channel, request_id=request_id)
+        )
+
+    def lift_restriction(
+        self, subject_id: str, *, actor: Actor, channel: str, request_id: str | None = None
+    ) -> Recorded:
+        """See `AsyncConsentClient.lift_restriction`."""
+        return self._background.run(
+            self._client.lift_restriction(
+                subject_id, actor=actor, channel=channel, request_id=request_id
+            )
+        )
+
+    def revoke(
+        self,
+        subject_id: str,
+        purpose_ids: Sequence[str],
+        *,
+        reason: RevocationReason,
+        actor: Actor,
+        channel: str,
+        request_id: str | None = None,
+    ) -> Updated:
+        """See `AsyncConsentClient.revoke`."""
+        return self._background.run(
+            self._client.revoke(
+                subject_id,
+                purpose_ids,
+                reason=reason,
+                actor=actor,
+                channel=channel,
+                request_id=request_id,
+            )
+        )
+
+    def report_death(
+        self, subject_id: str, *, actor: Actor, channel: str, request_id: str | None = None
+    ) -> Recorded:
+        """See `AsyncConsentClient.report_death`."""
+        return self._background.run(
+            self._client.report_death(
+                subject_id, actor=actor, channel=channel, request_id=request_id
+            )
+        )
+
+
+class ConsentClient(
+    BlockingQueryCalls, BlockingConsentCalls, BlockingEventCalls, BlockingRightsCalls
+):
+    """As `AsyncConsentClient`, for programs that wait, in a `with` block.
+
+    Threads may share it. An iterator belongs to the thread that iterates.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        credentials: grpc.ChannelCredentials | None = None,
+        timeout: float = 5.0,
+        retry: Retry = USUAL,
+    ) -> None:
+        super().__init__(Connection(target, credentials, timeout, retry))
+
+    def __enter__(self) -> Self:
+        self._background.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._background.stop()

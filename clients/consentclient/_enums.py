@@ -1,0 +1,96 @@
+"""The words of the contract. A word newer than this client is read as `OTHER`, never refused."""
+
+import enum
+
+
+class Reason(enum.Enum):
+    """Why a decision is what it is. `Decision.permitted` decides; this explains."""
+
+    DECEASED = "deceased"
+    RESTRICTED = "restricted"
+    OBJECTED = "objected"
+    REVOKED = "revoked"
+    WITHDRAWN = "withdrawn"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    NOTICE_SUPERSEDED = "notice_superseded"
+    CONSENT_GIVEN = "consent_given"
+    NOT_OBJECTED = "not_objected"
+    NEVER_ASKED = "never_asked"
+    PENDING_CONFIRMATION = "pending_confirmation"
+    OTHER = "other"
+
+
+class LegalBasis(enum.Enum):
+    """What holds while nobody has said anything: no under consent, yes under interest."""
+
+    CONSENT = "consent"
+    LEGITIMATE_INTEREST = "legitimate_interest"
+    OTHER = "other"
+
+
+class TrackerKind(enum.Enum):
+    """What a tracker is made of."""
+
+    COOKIE = "cookie"
+    LOCAL_STORAGE = "local_storage"
+    PIXEL = "pixel"
+    OTHER = "other"
+
+
+class ActorKind(enum.Enum):
+    """What somebody is to the subject. Only the subject gives consent; others' is a request."""
+
+    SUBJECT = "subject"
+    OPERATOR = "operator"
+    RESELLER = "reseller"
+    SYSTEM = "system"
+    OTHER = "other"
+
+
+class EventKind(enum.Enum):
+    """What happened. A follower passes over `OTHER` and keeps its cursor."""
+
+    CONSENT_REQUESTED = "consent_requested"
+    CONSENT_GIVEN = "consent_given"
+    CONSENT_REFUSED = "consent_refused"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    CONSENT_REVOKED = "consent_revoked"
+    CONSENT_EXPIRED = "consent_expired"
+    OBJECTION_RAISED = "objection_raised"
+    OBJECTION_WITHDRAWN = "objection_withdrawn"
+    PROCESSING_RESTRICTED = "processing_restricted"
+    RESTRICTION_LIFTED = "restriction_lifted"
+    DEATH_REPORTED = "death_reported"
+    NOTICE_PUBLISHED = "notice_published"
+    OTHER = "other"
+
+
+class RevocationReason(enum.Enum):
+    """Why somebody other than the subject ended a consent."""
+
+    SUBJECT_CHANGED = "subject_changed"
+    TRANSFERRED_AWAY = "transferred_away"
+    LEGAL_BASIS_CHANGED = "legal_basis_changed"
+    INVALID = "invalid"
+    OTHER = "other"
+
+
+class Action(enum.Enum):
+    """What a change asks for. `GIVE`, `REFUSE` and `REQUEST` need the notice that was shown."""
+
+    GIVE = "give"
+    REFUSE = "refuse"
+    WITHDRAW = "withdraw"
+    OBJECT = "object"
+    WITHDRAW_OBJECTION = "withdraw_objection"
+    REQUEST = "request"
+
+
+class Effect(enum.Enum):
+    """What a change led to."""
+
+    RECORDED = "recorded"
+    UNCHANGED = "unchanged"
+    AWAITING_CONFIRMATION = "awaiting_confirmation"
+    OTHER = "other"

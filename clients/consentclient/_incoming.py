@@ -1,0 +1,247 @@
+"""Messages to the client's words.
+
+What cannot be read raises `AnswerNotUnderstood`, or an error of the standard library that the
+connection turns into it.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from consentclient import _model as model
+from consentclient import _words as words
+from consentclient._decisions import Decision, NoticeRef
+from consentclient._enums import (
+    ActorKind,
+    Effect,
+    EventKind,
+    LegalBasis,
+    Reason,
+    RevocationReason,
+    TrackerKind,
+)
+from consentclient._errors import AnswerNotUnderstood
+from consentsvc.v1 import consent_pb2 as messages
+from consentsvc.v1 import consent_service_pb2 as consent_messages
+from consentsvc.v1 import subject_rights_service_pb2 as rights_messages
+
+Changed: TypeAlias = (
+    consent_messages.UpdateConsentsResponse | rights_messages.RevokeConsentsResponse
+)
+Stood: TypeAlias = (
+    rights_messages.RestrictProcessingResponse
+    | rights_messages.LiftRestrictionResponse
+    | rights_messages.ReportDeathResponse
+)
+
+
+def decision(message: messages.Decision, read_at: str) -> Decision:
+    """A decision: yes or no, or it is no decision."""
+    permitted = words.PERMITTED.get(message.answer)
+    if permitted is None:
+        raise AnswerNotUnderstood("the answer is neither yes nor no")
+    return Decision(
+        permitted,
+        words.REASONS.get(message.reason, Reason.OTHER),
+        message.position if message.HasField("position") else None,
+        notice_ref(message.notice) if message.HasField("notice") else None,
+        _moment(message.valid_until) if message.HasField("valid_until") else None,
+        read_at,
+        message.withdrawal_token or None,
+    )
+
+
+def notice_ref(message: messages.NoticeRef) -> NoticeRef:
+    """A notice's name and hash."""
+    return NoticeRef(message.version, message.locale, message.sha256 or None)
+
+
+def purposes(message: consent_messages.ListPurposesResponse) -> list[model.Purpose]:
+    """The catalogue."""
+    return [_purpose(one) for one in message.purposes]
+
+
+def consents(message: consent_messages.ListConsentsResponse) -> model.Consents:
+    """One page of a subject's consents."""
+    return model.Consents(
+        entries=tuple(
+            model.ConsentEntry(_consent(one.consent), decision(one.decision, message.read_at))
+            for one in message.consents
+            if _concerns_the_account(one.consent.scope)
+        ),
+        standing=_standing(message.standing),
+        read_at=message.read_at,
+    )
+
+
+def updated(message: Changed) -> model.Updated:
+    """What became of changes."""
+    return model.Updated(tuple(_outcome(one) for one in message.outcomes), message.written_at)
+
+
+def confirmed(message: consent_messages.ConfirmConsentResponse) -> model.Confirmed:
+    """What a confirmation link gave."""
+    return model.Confirmed(message.purpose_id, message.position, message.written_at)
+
+
+def redeemed(message: consent_messages.RedeemLinkResponse) -> model.Redeemed:
+    """What a withdrawal link took back."""
+    return model.Redeemed(message.purpose_id, _effect(message.effect), message.written_at)
+
+
+def recorded(message: Stood) -> model.Recorded:
+    """What became of a word about a subject as a whole."""
+    return model.Recorded(_effect(message.effect), message.written_at)
+
+
+def events(found: Iterable[messages.ConsentEvent]) -> tuple[model.ConsentEvent, ...]:
+    """A stretch of the log, but for events that reach less far than this client understands."""
+    return tuple(_event(one) for one in found if _concerns_the_account(one.scope))
+
+
+def _standing(message: messages.SubjectStanding) -> model.Standing:
+    return model.Standing(
+        message.restriction_position if message.HasField("restriction_position") else None,
+        message.death_position if message.HasField("death_position") else None,
+    )
+
+
+def _outcome(message: consent_messages.ChangeOutcome) -> model.Outcome:
+    return model.Outcome(
+        purpose_id=message.purpose_id,
+        effect=_effect(message.effect),
+        position=message.position if message.HasField("position") else None,
+        confirmation_token=message.confirmation_token or None,
+        confirm_before=(
+            _moment(message.confirmation_expire_time)
+            if message.HasField("confirmation_expire_time")
+            else None
+        ),
+    )
+
+
+def _effect(value: consent_messages.ChangeEffect.ValueType) -> Effect:
+    return words.EFFECTS.get(value, Effect.OTHER)
+
+
+def _event(message: messages.ConsentEvent) -> model.ConsentEvent:
+    return model.ConsentEvent(
+        position=message.position,
+        kind=words.KINDS.get(message.kind, EventKind.OTHER),
+        recorded_time=_moment(message.recorded_time),
+        claimed_time=_moment(message.claimed_time) if message.HasField("claimed_time") else None,
+        pseudonym=message.pseudonym or None,
+        subject_id=message.subject_id or None,
+        purpose_id=message.purpose_id or None,
+        notice=notice_ref(message.notice) if message.HasField("notice") else None,
+        actor=_actor(message.actor),
+        channel=message.channel or None,
+        refers_to=message.refers_to if message.HasField("refers_to") else None,
+        revocation_reason=_revocation(message.revocation_reason),
+        evidence=_evidence(message.evidence) if message.HasField("evidence") else None,
+    )
+
+
+def _moment(message: Timestamp) -> datetime:
+    return message.ToDatetime(UTC)
+
+
+def _purpose(message: messages.Purpose) -> model.Purpose:
+    return model.Purpose(
+        id=message.id,
+        controller=model.Controller(
+            message.controller.id,
+            message.controller.name,
+            message.controller.address,
+            message.controller.contact,
+            message.controller.data_protection_officer,
+            message.controller.authority,
+        ),
+        basis=words.BASES.get(message.basis, LegalBasis.OTHER),
+        validity_months=_validity(message),
+        needs_confirmation=message.needs_confirmation,
+        notice=model.Notice(
+            notice_ref(message.notice.ref), message.notice.title, message.notice.text
+        ),
+        trackers=tuple(
+            model.Tracker(
+                one.name,
+                words.TRACKERS.get(one.kind, TrackerKind.OTHER),
+                one.host,
+                one.lifetime,
+                one.goal,
+            )
+            for one in message.trackers
+        ),
+    )
+
+
+def _validity(message: messages.Purpose) -> int | None:
+    match message.WhichOneof("validity"):
+        case "validity_months":
+            return message.validity_months
+        case "until_withdrawn":
+            return None
+        case _:
+            raise AnswerNotUnderstood("a purpose does not say how long a consent lasts")
+
+
+def _concerns_the_account(scope: messages.Scope) -> bool:
+    # Anything in it, also what a newer service has put there, narrows it.
+    return scope.ByteSize() == 0
+
+
+def _consent(message: messages.Consent) -> model.Consent:
+    choice, request = message.choice, message.request
+    return model.Consent(
+        purpose_id=message.purpose_id,
+        choice=(
+            model.Choice(
+                words.KINDS.get(choice.kind, EventKind.OTHER),
+                choice.position,
+                _moment(choice.recorded_time),
+                notice_ref(choice.notice) if choice.HasField("notice") else None,
+                choice.expired,
+            )
+            if message.HasField("choice")
+            else None
+        ),
+        request=(
+            model.PendingRequest(
+                request.position,
+                _moment(request.recorded_time),
+                notice_ref(request.notice) if request.HasField("notice") else None,
+                request.expired,
+            )
+            if message.HasField("request")
+            else None
+        ),
+        objection_position=(
+            message.objection_position if message.HasField("objection_position") else None
+        ),
+        position=message.position,
+    )
+
+
+def _actor(message: messages.Actor) -> model.Actor | None:
+    if message.kind == messages.ACTOR_KIND_UNSPECIFIED:
+        return None
+    return model.Actor(words.ACTORS.get(message.kind, ActorKind.OTHER), message.id or None)
+
+
+def _revocation(value: messages.RevocationReason.ValueType) -> RevocationReason | None:
+    if value == messages.REVOCATION_REASON_UNSPECIFIED:
+        return None
+    return words.REVOCATIONS.get(value, RevocationReason.OTHER)
+
+
+def _evidence(message: messages.Evidence) -> model.Evidence:
+    return model.Evidence(
+        message.session_reference or None,
+        message.form_version or None,
+        message.action or None,
+        message.ip_address or None,
+        message.user_agent or None,
+    )

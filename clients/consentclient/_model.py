@@ -1,0 +1,260 @@
+"""What goes to the service and comes from it, besides decisions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypedDict
+
+from consentclient._decisions import Decision, NoticeRef
+from consentclient._enums import (
+    Action,
+    ActorKind,
+    Effect,
+    EventKind,
+    LegalBasis,
+    RevocationReason,
+    TrackerKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """The party that decides about a purpose and answers for it."""
+
+    id: str
+    name: str
+    address: str
+    contact: str
+    data_protection_officer: str
+    authority: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """The text shown for a purpose. Never changes once published."""
+
+    ref: NoticeRef
+    title: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tracker:
+    """Something stored or loaded on the subject's device under a purpose."""
+
+    name: str
+    kind: TrackerKind
+    host: str
+    lifetime: str
+    goal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What consent is asked for, with the notice to show now.
+
+    `validity_months` is None for a consent that lasts until it is withdrawn.
+    """
+
+    id: str
+    controller: Controller
+    basis: LegalBasis
+    validity_months: int | None
+    needs_confirmation: bool
+    notice: Notice
+    trackers: tuple[Tracker, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who caused something. An operator and a reseller have an id, the subject has none here."""
+
+    kind: ActorKind
+    id: str | None = None
+
+
+SUBJECT = Actor(ActorKind.SUBJECT)
+"""The subject, in person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What shows how a choice was made. Addresses are kept only where the purpose asks for them."""
+
+    session_reference: str | None = None
+    form_version: str | None = None
+    action: str | None = None
+    ip_address: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of one consent.
+
+    With `expected_position`, the `Consent.position` that the caller decided on, the request is
+    refused with `PositionConflict` if the consent has moved on since.
+    """
+
+    purpose_id: str
+    action: Action
+    notice: NoticeRef | None = None
+    expected_position: int | None = None
+
+
+class ChangeOptions(TypedDict, total=False):
+    """What can be said with every change. Unless said otherwise, it is the subject's own."""
+
+    actor: Actor
+    evidence: Evidence | None
+    claimed_time: datetime | None
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one change; `position` is that of its event, None if none was recorded.
+
+    A confirmation token is for a link to the subject, and to nobody else; from `confirm_before`
+    on it no longer works.
+    """
+
+    purpose_id: str
+    effect: Effect
+    position: int | None
+    confirmation_token: str | None
+    confirm_before: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """One outcome for each change, in order; `written_at` is for `at_least_as_fresh`."""
+
+    outcomes: tuple[Outcome, ...]
+    written_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The consent that a confirmation link gave."""
+
+    purpose_id: str
+    position: int
+    written_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Redeemed:
+    """The consent that a withdrawal link took back."""
+
+    purpose_id: str
+    effect: Effect
+    written_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a word about a subject as a whole."""
+
+    effect: Effect
+    written_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was last said about a purpose. `expired`: an event has recorded that it ran out."""
+
+    kind: EventKind
+    position: int
+    recorded_time: datetime
+    notice: NoticeRef | None
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRequest:
+    """A request that waits for the subject. `expired`: an event has recorded that it ran out."""
+
+    position: int
+    recorded_time: datetime
+    notice: NoticeRef | None
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the events of one subject and one purpose add up to. `position` is 0 without any."""
+
+    purpose_id: str
+    choice: Choice | None
+    request: PendingRequest | None
+    objection_position: int | None
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentEntry:
+    """A consent, and the decision that any caller would get from it."""
+
+    consent: Consent
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands above every choice of a subject: positions of what is in force."""
+
+    restriction_position: int | None
+    death_position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Consents:
+    """A subject's consents, one for every purpose in the catalogue's order."""
+
+    entries: tuple[ConsentEntry, ...]
+    standing: Standing
+    read_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentEvent:
+    """One thing that happened. Only `recorded_time`, by the server's clock, decides anything.
+
+    `pseudonym` stands for the subject throughout the log. It, the subject and the actor are None
+    where they do not apply or are no longer available; `evidence` is shown by `history` only.
+    """
+
+    position: int
+    kind: EventKind
+    recorded_time: datetime
+    claimed_time: datetime | None
+    pseudonym: bytes | None
+    subject_id: str | None
+    purpose_id: str | None
+    notice: NoticeRef | None
+    actor: Actor | None
+    channel: str | None
+    refers_to: int | None
+    revocation_reason: RevocationReason | None
+    evidence: Evidence | None
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """A page of the log. `cursor` continues it, also past its present head."""
+
+    events: tuple[ConsentEvent, ...]
+    cursor: str
+    at_head: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """A stretch of the log, without events when it is quiet.
+
+    Nothing at or below `through_position` is still to come. Save `cursor` after acting.
+    """
+
+    events: tuple[ConsentEvent, ...]
+    cursor: str
+    through_position: int

@@ -1,0 +1,85 @@
+"""SubjectRightsService: what the law gives a person beyond their choices."""
+
+from collections.abc import Sequence
+
+from consentclient import _incoming as incoming
+from consentclient import _outgoing as outgoing
+from consentclient._channel import Calls
+from consentclient._enums import RevocationReason
+from consentclient._model import Actor, Recorded, Updated
+from consentsvc.v1 import subject_rights_service_pb2 as messages
+
+
+class RightsCalls(Calls):
+    """What the data protection officer does."""
+
+    async def restrict(
+        self, subject_id: str, *, actor: Actor, channel: str, request_id: str | None = None
+    ) -> Recorded:
+        """Freezes every purpose for the subject (GDPR art. 18). Nothing is lost."""
+        return await self._connection.call(
+            self._connection.stubs.rights.RestrictProcessing,
+            messages.RestrictProcessingRequest(
+                subject_id=subject_id,
+                actor=outgoing.actor(actor),
+                channel=channel,
+                request_id=outgoing.request_id(request_id),
+            ),
+            incoming.recorded,
+        )
+
+    async def lift_restriction(
+        self, subject_id: str, *, actor: Actor, channel: str, request_id: str | None = None
+    ) -> Recorded:
+        """Ends the freeze: the answers are those of the choices again."""
+        return await self._connection.call(
+            self._connection.stubs.rights.LiftRestriction,
+            messages.LiftRestrictionRequest(
+                subject_id=subject_id,
+                actor=outgoing.actor(actor),
+                channel=channel,
+                request_id=outgoing.request_id(request_id),
+            ),
+            incoming.recorded,
+        )
+
+    async def revoke(
+        self,
+        subject_id: str,
+        purpose_ids: Sequence[str],
+        *,
+        reason: RevocationReason,
+        actor: Actor,
+        channel: str,
+        request_id: str | None = None,
+    ) -> Updated:
+        """Ends consents on somebody else's authority: all that are named, or none."""
+        if isinstance(purpose_ids, str):
+            raise TypeError("purpose_ids must be a list of purposes, not one")
+        return await self._connection.call(
+            self._connection.stubs.rights.RevokeConsents,
+            messages.RevokeConsentsRequest(
+                subject_id=subject_id,
+                actor=outgoing.actor(actor),
+                channel=channel,
+                purpose_ids=purpose_ids,
+                reason=outgoing.revocation(reason),
+                request_id=outgoing.request_id(request_id),
+            ),
+            incoming.updated,
+        )
+
+    async def report_death(
+        self, subject_id: str, *, actor: Actor, channel: str, request_id: str | None = None
+    ) -> Recorded:
+        """Records that the subject has died: from here on every check answers no."""
+        return await self._connection.call(
+            self._connection.stubs.rights.ReportDeath,
+            messages.ReportDeathRequest(
+                subject_id=subject_id,
+                actor=outgoing.actor(actor),
+                channel=channel,
+                request_id=outgoing.request_id(request_id),
+            ),
+            incoming.recorded,
+        )

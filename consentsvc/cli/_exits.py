@@ -1,0 +1,94 @@
+"""How the program ends: one meaning for each exit code, and one line for what went wrong."""
+
+import enum
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+PROGRAM = "consentsvc"
+
+
+class Exit(enum.IntEnum):
+    """What an exit code says. Nothing but an answer is ever 0 or 1."""
+
+    YES = 0
+    NO = 1
+    UNKNOWN = 2
+    REFUSED = 3
+    USAGE = 64
+    CONFIG = 78
+    INTERRUPTED = 130
+    UNHEARD = 141
+
+
+EXIT_CODES = """\b
+Exit codes:
+    0  yes, or done
+    1  no: a decision that does not permit, a log or catalogue with a mistake
+    2  could not find out: service unreachable, too slow or broken. Never a no
+    3  the service refused the request: bad input, unknown purpose, conflict
+   64  the command line, or a file named on it, cannot be used as it is
+   78  serve only: the settings, the store or the catalogue do not let it start
+  130  interrupted (Ctrl-C)
+  141  nobody reads the output any more"""
+
+
+class Ended(click.ClickException):
+    """Ends the program with a code and a word; several words are lines of their own."""
+
+    def __init__(self, code: Exit, *words: str) -> None:
+        super().__init__("\n".join(words))
+        self.code = code
+        self.words: Sequence[str] = words
+
+    def show(self, file: Any = None) -> None:
+        """Prints the words, each behind the program's name."""
+        for word in self.words:
+            click.echo(f"{PROGRAM}: {word}", err=True, file=file)
+
+
+class Program(click.Group):
+    """A group of commands that keeps to the exit codes, whatever happens in a command."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        """Runs the program and exits."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # A letter that the terminal does not have is no reason to fail.
+                stream.reconfigure(errors="replace")
+        try:
+            code = self._code(*args, **extra)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Python would flush once more on its way out, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = Exit.UNHEARD
+        sys.exit(code)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; a closed pipe is not left to click, which would exit with 1: a no."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            return Exit.UNHEARD
+
+    def _code(self, *args: Any, **extra: Any) -> int:
+        try:
+            ended = super().main(*args, **{**extra, "standalone_mode": False})
+        except Ended as error:
+            error.show()
+            return error.code
+        except click.ClickException as error:
+            error.show()
+            return Exit.USAGE
+        except click.Abort:
+            return Exit.INTERRUPTED
+        except Exception:  # noqa: BLE001 - Python would exit with 1, and that is a no
+            traceback.print_exc()
+            return Exit.UNKNOWN
+        return ended if isinstance(ended, int) else Exit.YES

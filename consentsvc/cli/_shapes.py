@@ -1,0 +1,125 @@
+"""What the service answers, as the objects that `--json` prints. Their names are a promise."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from consentsvc.cli._printing import moment
+
+if TYPE_CHECKING:
+    from consentclient import (
+        Actor,
+        CheckFailed,
+        ConsentEntry,
+        ConsentEvent,
+        Decision,
+        Evidence,
+        NoticeRef,
+        Outcome,
+    )
+
+Shape = dict[str, Any]
+
+
+def notice(one: "NoticeRef | None") -> Shape | None:
+    """A notice's name and hash."""
+    if one is None:
+        return None
+    return {
+        "version": one.version,
+        "locale": one.locale,
+        "sha256": one.sha256 and one.sha256.hex(),
+    }
+
+
+def decision(one: "Decision") -> Shape:
+    """A decision, with what justifies it."""
+    return {
+        "permitted": one.permitted,
+        "reason": one.reason.name,
+        "position": one.position,
+        "notice": notice(one.notice),
+        "valid_until": moment(one.valid_until),
+        "read_at": one.read_at,
+    }
+
+
+def answer(subject: str, purpose: str, one: "Decision | CheckFailed") -> Shape:
+    """The answer to one question. One that could not be answered has `permitted` null."""
+    question = {"subject_id": subject, "purpose_id": purpose}
+    if hasattr(one, "error"):
+        return question | {"permitted": None, "error": one.error.reason, "message": str(one.error)}
+    return question | decision(one)
+
+
+def entry(one: "ConsentEntry") -> Shape:
+    """A consent, and the decision that follows from it."""
+    return {
+        "purpose_id": one.consent.purpose_id,
+        **decision(one.decision),
+        "consent_position": one.consent.position,
+        "choice": one.consent.choice
+        and {
+            "kind": one.consent.choice.kind.value,
+            "position": one.consent.choice.position,
+            "recorded_time": moment(one.consent.choice.recorded_time),
+            "notice": notice(one.consent.choice.notice),
+        },
+        "request": one.consent.request
+        and {
+            "position": one.consent.request.position,
+            "recorded_time": moment(one.consent.request.recorded_time),
+            "notice": notice(one.consent.request.notice),
+        },
+        "objection_position": one.consent.objection_position,
+    }
+
+
+def outcome(one: "Outcome", written_at: str) -> Shape:
+    """What became of one change."""
+    return {
+        "purpose_id": one.purpose_id,
+        "effect": one.effect.name,
+        "position": one.position,
+        "confirmation_token": one.confirmation_token,
+        "confirm_before": moment(one.confirm_before),
+        "written_at": written_at,
+    }
+
+
+def event(one: "ConsentEvent") -> Shape:
+    """One thing that happened."""
+    return {
+        "position": one.position,
+        "kind": one.kind.value,
+        "recorded_time": moment(one.recorded_time),
+        "claimed_time": moment(one.claimed_time),
+        "pseudonym": one.pseudonym and one.pseudonym.hex(),
+        "subject_id": one.subject_id,
+        "purpose_id": one.purpose_id,
+        "notice": notice(one.notice),
+        "actor": actor(one.actor),
+        "channel": one.channel,
+        "refers_to": one.refers_to,
+        "revocation_reason": one.revocation_reason and one.revocation_reason.value,
+        "evidence": one.evidence and dataclasses.asdict(one.evidence),
+    }
+
+
+def actor(one: "Actor | None") -> str | None:
+    """An actor as `--actor` takes it."""
+    if one is None:
+        return None
+    return one.kind.value if one.id is None else f"{one.kind.value}:{one.id}"
+
+
+def notice_name(one: "NoticeRef | None") -> str | None:
+    """A notice as a word of a table."""
+    return None if one is None else f"{one.version} {one.locale}"
+
+
+def evidence_words(one: "Evidence | None") -> str | None:
+    """Evidence as words of a table."""
+    if one is None:
+        return None
+    given = dataclasses.asdict(one).items()
+    return ", ".join(f"{name}={value}" for name, value in given if value is not None)

@@ -1,0 +1,201 @@
+"""The story that `consentsvc demo` tells, each step held against what it must lead to."""
+
+import csv
+import time
+from contextlib import aclosing
+from pathlib import Path
+
+from consentclient import Action, AsyncConsentClient, Effect, EventKind, Reason
+from consentsvc.cli import _printing
+from consentsvc.cli._background import server
+from consentsvc.cli._exits import Ended, Exit
+from consentsvc.cli._filter import Summary, filter_list
+from consentsvc.cli._recipients import Recipients, Results
+from consentsvc.cli._sample import NEWSLETTER, RESELLER, Customer, load
+from consentsvc.storage.opening import sqlite_path
+from consentsvc.storage.verify import verify
+
+_STRANGERS = ("customer:0", "customer:unheard-of", "device:5f0c9e")
+_LIST, _ALLOWED, _REFUSED = "recipients.csv", "allowed.csv", "refused.csv"
+_FILTER = (
+    f"consentsvc filter --purpose newsletter {_LIST} --allowed {_ALLOWED} --refused {_REFUSED}"
+    " --links"
+)
+
+
+class Story:
+    """The steps, in their order. Each tells its commands, does it, and checks what came of it."""
+
+    def __init__(self, folder: Path, sample: list[Customer]) -> None:
+        self._folder = folder
+        self._store = f"sqlite:///{folder}/consent.db"
+        self._sample = sample
+        self._step = 0
+
+    async def tell(self) -> None:
+        """Does everything."""
+        self._begin(
+            "A server on a fresh directory", "consentsvc serve --store sqlite:///data/consent.db"
+        )
+        async with server(self._folder, self._store) as target:
+            _say(f"it listens on {target}")
+            async with AsyncConsentClient(target, timeout=30) as client:
+                events = await self._load(client)
+                allowed = await self._send(client)
+                await self._withdraw(client, allowed)
+                head = await self._click(client, allowed)
+                await self._ask_for_more(client)
+                await self._follow(client, head, events + 2)
+            self._verify(head)
+
+    async def _load(self, client: AsyncConsentClient) -> int:
+        self._begin(
+            f"{len(self._sample):,} customers make their choices in the panel",
+            "consentsvc consents give customer:1 newsletter --channel panel",
+            "consentsvc consents refuse customer:1 marketing_profiling --channel panel",
+        )
+        began = time.monotonic()
+        with _printing.progress("choosing") as progress:
+            loaded = await load(client, self._sample, progress)
+        rate = loaded.calls / (time.monotonic() - began)
+        _say(f"{loaded.events:,} events in {loaded.calls:,} requests, {rate:,.0f} a second")
+        _say("each was on the disk before it was answered")
+        return loaded.events
+
+    async def _send(self, client: AsyncConsentClient) -> dict[str, str]:
+        self._begin("The mailer asks before it sends", _FILTER)
+        with (self._folder / _LIST).open("w", encoding="utf-8", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(("subject_id", "name"))
+            rows.writerows((one.subject, "A customer") for one in self._sample)
+            rows.writerows((one, "Not a customer") for one in _STRANGERS)
+        summary, allowed, refused = await self._filter(client)
+        for reason, count in summary.reasons.most_common():
+            _say(f"{count:>9,}  {reason}")
+        expected = {one.subject for one in self._sample if one.permits(NEWSLETTER)}
+        _hold(set(allowed) == expected, "allowed are those who said yes and did not take it back")
+        _hold(
+            all(refused.get(one) == "NEVER_ASKED" for one in _STRANGERS),
+            "somebody who was never asked has not agreed",
+        )
+        return allowed
+
+    async def _withdraw(self, client: AsyncConsentClient, allowed: dict[str, str]) -> None:
+        person = next(iter(allowed))
+        self._begin(
+            "One of them takes it back, and the mailer asks again",
+            f"consentsvc consents withdraw {person} newsletter --channel panel",
+            _FILTER,
+        )
+        await client.withdraw(person, NEWSLETTER, channel="panel")
+        _, still, refused = await self._filter(client)
+        _hold(set(still) == set(allowed) - {person}, f"{person} is left out, and nobody else")
+        _hold(refused[person] == "WITHDRAWN", "and the refused file says why")
+
+    async def _click(self, client: AsyncConsentClient, allowed: dict[str, str]) -> int:
+        person, token = list(allowed.items())[1]
+        self._begin(
+            "Another one clicks on the link in an e-mail, without signing in",
+            f"consentsvc consents redeem {token}",
+            f"consentsvc check {person} newsletter",
+        )
+        await client.redeem(token)
+        decision = await client.check(person, NEWSLETTER)
+        _hold(decision.reason is Reason.WITHDRAWN, f"{person} is not written to any more")
+        again = await client.redeem(token)
+        _hold(again.effect is Effect.UNCHANGED, "a second click succeeds and changes nothing")
+        return decision.position or 0
+
+    async def _ask_for_more(self, client: AsyncConsentClient) -> None:
+        free = [one for one in self._sample if not one.restricted]
+        asked = [one for one in free if one.first.get(RESELLER) is Action.GIVE]
+        questions = (
+            (
+                next(one for one in free if one.permits(NEWSLETTER) and RESELLER not in one.first),
+                Reason.NEVER_ASKED,
+                "a yes to the registrar says nothing about the reseller",
+            ),
+            (
+                next(one for one in asked if not one.confirms),
+                Reason.PENDING_CONFIRMATION,
+                "a yes that was not confirmed by e-mail is none yet",
+            ),
+            (
+                next(one for one in asked if one.confirms),
+                Reason.CONSENT_GIVEN,
+                "one that was confirmed through the link counts",
+            ),
+            (
+                next(one for one in self._sample if one.restricted),
+                Reason.RESTRICTED,
+                "a restriction stands above every choice",
+            ),
+        )
+        self._begin(
+            "A reseller has a newsletter of its own",
+            *(f"consentsvc check {person.subject} {RESELLER}" for person, _, _ in questions),
+        )
+        for person, reason, word in questions:
+            decision = await client.check(person.subject, RESELLER)
+            _hold(decision.reason is reason, f"{person.subject} is {reason.name}: {word}")
+
+    async def _follow(self, client: AsyncConsentClient, head: int, events: int) -> None:
+        self._begin(
+            "A follower reads the log from its beginning", f"consentsvc events watch --until {head}"
+        )
+        seen, published = [], 0
+        async with aclosing(client.watch(start_position=1)) as stretches:
+            async for stretch in stretches:
+                seen += [one.position for one in stretch.events]
+                published += sum(one.kind is EventKind.NOTICE_PUBLISHED for one in stretch.events)
+                if stretch.through_position >= head:
+                    break
+        _hold(seen == list(range(1, head + 1)), f"every position from 1 to {head:,} came, once")
+        _hold(len(seen) - published == events, "no event is missing, and none is there twice")
+
+    def _verify(self, head: int) -> None:
+        self._begin(
+            "An auditor looks at the files", "consentsvc verify --store sqlite:///data/consent.db"
+        )
+        with _printing.progress("verifying") as progress:
+            report = verify(sqlite_path(self._store), progress=progress)
+        for problem in report.problems:
+            _say(f"event {problem.position}: {problem.table}: {problem.what}")
+        _hold(not report.problems, "every hash, every sealed part and every state is as it was")
+        _hold(report.events == head, f"and there are {head:,} events")
+
+    async def _filter(
+        self, client: AsyncConsentClient
+    ) -> tuple[Summary, dict[str, str], dict[str, str]]:
+        """The summary, the allowed with their links, and the refused with their reasons."""
+        allowed, refused = self._folder / _ALLOWED, self._folder / _REFUSED
+        with (
+            (self._folder / _LIST).open("rb") as raw,
+            Recipients(raw, "subject_id") as recipients,
+        ):
+            summary = await filter_list(
+                client, NEWSLETTER, recipients, Results(allowed, refused), links=True
+            )
+        return summary, _columns(allowed, "withdrawal_token"), _columns(refused, "reason")
+
+    def _begin(self, title: str, *commands: str) -> None:
+        self._step += 1
+        print(f"\n{self._step}. {title}\n")
+        for command in commands:
+            print(f"   $ {command}")
+        print()
+
+
+def _columns(file: Path, name: str) -> dict[str, str]:
+    with file.open(encoding="utf-8", newline="") as rows:
+        return {row["subject_id"]: row[name] for row in csv.DictReader(rows)}
+
+
+def _say(word: str) -> None:
+    print(f"   {word}", flush=True)
+
+
+def _hold(holds: bool, word: str) -> None:
+    if not holds:
+        raise Ended(Exit.NO, f"this does not hold: {word}")
+    _say(f"ok: {word}")

@@ -1,0 +1,116 @@
+"""`consentsvc rights`: what the law gives a person beyond their choices."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from consentsvc.cli import _printing, _shapes
+from consentsvc.cli._options import (
+    Service,
+    actor_option,
+    asks_service,
+    channel_option,
+    request_option,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from consentclient import Actor, AsyncConsentClient, Recorded
+
+_REASONS = ("subject_changed", "transferred_away", "legal_basis_changed", "invalid")
+
+
+@click.group(short_help="Restricts, revokes, reports a death.")
+def rights() -> None:
+    """What the data protection officer does for a person, or instead of them.
+
+    Somebody has to stand for it: --actor is required.
+    """
+
+
+def _standing(name: str, text: str) -> None:
+    """Adds a command that concerns every purpose of a subject."""
+
+    def stand(
+        subject: str,
+        actor: "Actor",
+        channel: str,
+        request_id: str | None,
+        *,
+        service: Service,
+        as_json: bool,
+    ) -> None:
+        def standing(client: "AsyncConsentClient") -> "Awaitable[Recorded]":
+            methods = {
+                "restrict": client.restrict,
+                "lift": client.lift_restriction,
+                "death": client.report_death,
+            }
+            return methods[name](subject, actor=actor, channel=channel, request_id=request_id)
+
+        recorded = service.ask(standing)
+        _printing.one(
+            {
+                "subject_id": subject,
+                "effect": recorded.effect.name,
+                "written_at": recorded.written_at,
+            },
+            as_json=as_json,
+        )
+
+    command = asks_service(stand)
+    for option in (request_option, channel_option, actor_option()):
+        command = option(command)
+    rights.add_command(click.command(name, help=text)(click.argument("subject")(command)))
+
+
+_standing(
+    "restrict",
+    "Freezes every purpose for SUBJECT (GDPR art. 18). Nothing is lost, and choices can be made.",
+)
+_standing("lift", "Ends the freeze for SUBJECT: the answers are those of the choices again.")
+_standing("death", "Records that SUBJECT has died: from here on every answer is no.")
+
+
+@rights.command()
+@click.argument("subject")
+@click.argument("purposes", nargs=-1, required=True, metavar="PURPOSE...")
+@click.option("--reason", type=click.Choice(_REASONS), required=True, help="Why.")
+@actor_option()
+@channel_option
+@request_option
+@asks_service
+def revoke(
+    subject: str,
+    purposes: tuple[str, ...],
+    reason: str,
+    actor: "Actor",
+    channel: str,
+    request_id: str | None,
+    *,
+    service: Service,
+    as_json: bool,
+) -> None:
+    """Ends SUBJECT's consents to each PURPOSE on somebody else's authority: all, or none."""
+    from consentclient import RevocationReason
+
+    updated = service.ask(
+        lambda client: client.revoke(
+            subject,
+            purposes,
+            reason=RevocationReason(reason),
+            actor=actor,
+            channel=channel,
+            request_id=request_id,
+        )
+    )
+    if as_json:
+        for one in updated.outcomes:
+            _printing.print_json(_shapes.outcome(one, updated.written_at))
+        return
+    _printing.table(
+        ("purpose", "effect", "event"),
+        [(one.purpose_id, one.effect.name, one.position) for one in updated.outcomes],
+    )
+    _printing.facts([("written at", updated.written_at)])

@@ -1,8 +1,8 @@
 """Logs: one JSON object a line on standard error, with fields from a list and no others.
 
 The list is the promise that no personal data is logged: what is not on it is dropped, whoever logs
-it. Of other libraries' messages only the first line of the template is kept: what was filled into
-it is lost, and so is what some write below it.
+it. Of other libraries' messages the template is kept without what was filled into it; where a
+message has been filled in already, only the place it came from is.
 """
 
 import logging
@@ -18,6 +18,7 @@ FIELDS = frozenset(
         "level",
         "timestamp",
         "logger",
+        "line",
         "method",
         "reason",
         "cause",
@@ -59,5 +60,10 @@ class _Bridge(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
-        template = str(record.msg).partition("\n")[0]
-        structlog.get_logger().log(record.levelno, template, logger=record.name, error=error)
+        structlog.get_logger().log(
+            record.levelno,
+            str(record.msg) if record.args else "message",
+            logger=record.name,
+            line=f"{record.filename}:{record.lineno}",
+            error=error,
+        )

@@ -26,6 +26,7 @@ from consentsvc.v1 import error_reason_pb2
 
 T = TypeVar("T")
 
+_SUBJECTS, _PURPOSES = "batch.subject_ids", "batch.purpose_ids"
 _CODE: int = StatusCode.INVALID_ARGUMENT.value[0]
 _ANSWERS = (messages.ANSWER_NOT_PERMITTED, messages.ANSWER_PERMITTED)
 
@@ -42,26 +43,25 @@ class Batch(NamedTuple):
 def parse(message: query_messages.CheckBatch, catalogue: Catalogue) -> Batch:
     """Sorts pairs into questions; a pair that is wrong in itself becomes an error of its own."""
     size = len(message.subject_ids)
-    refuse_large(size, MAX_BATCH, "batch.subject_ids")
+    refuse_large(size, MAX_BATCH, _SUBJECTS)
     purposes: Iterable[str] = message.purpose_ids
-    if len(message.purpose_ids) == 1:
+    one_purpose = len(message.purpose_ids) == 1
+    if one_purpose:
         purposes = repeat(message.purpose_ids[0], size)
     elif len(message.purpose_ids) != size:
-        raise InvalidRequest.field(
-            "batch.purpose_ids", "must be a single one, or as many as subjects"
-        )
+        raise InvalidRequest.field(_PURPOSES, "must be a single one, or as many as subjects")
     subjects: dict[PurposeId, list[SubjectId]] = {}
     places: dict[PurposeId, list[int]] = {}
     errors = []
     for index, (subject, purpose) in enumerate(zip(message.subject_ids, purposes, strict=True)):
         key = PurposeId(purpose)
         try:
+            subject_id = identifiers.subject_id(subject, _SUBJECTS)
             if key not in subjects:
-                catalogue.purpose(purpose, "batch.purpose_ids")
+                catalogue.purpose(purpose, _PURPOSES)
                 subjects[key], places[key] = [], []
-            subject_id = identifiers.subject_id(subject, "batch.subject_ids")
         except InvalidRequest as error:
-            errors.append(_error(index, error))
+            errors.append(_error(index, one_purpose, error))
             continue
         subjects[key].append(subject_id)
         places[key].append(index)
@@ -116,12 +116,13 @@ def _ordered(batch: Batch, answers: Sequence[Sequence[T]]) -> list[T | None]:
     return ordered
 
 
-def _error(index: int, error: InvalidRequest) -> query_messages.CheckError:
+def _error(index: int, one_purpose: bool, error: InvalidRequest) -> query_messages.CheckError:
     violation = error.violations[0]
+    place = 0 if one_purpose and violation.field == _PURPOSES else index
     return query_messages.CheckError(
         index=index,
         code=_CODE,
         reason=error_reason_pb2.ErrorReason.Value(f"ERROR_REASON_{error.reason}"),
-        field=f"{violation.field}[{index}]",
+        field=f"{violation.field}[{place}]",
         message=violation.description,
     )

@@ -57,6 +57,10 @@ class Program(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Runs the program and exits."""
+        # gRPC writes to stderr past our logs and their list of fields, peers' addresses included.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        # The lines that gRPC writes by itself are neither our words for people nor our log.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, io.TextIOWrapper):
                 # A letter that the terminal does not have is no reason to fail.

@@ -43,7 +43,9 @@ def purpose(*versions: NoticeVersion, name: PurposeId = NEWSLETTER) -> Purpose:
         needs_confirmation=False,
         evidence=frozenset({EvidenceField.IP_ADDRESS, EvidenceField.USER_AGENT}),
         versions=versions or (version("1"),),
-        trackers=(Tracker("_id", TrackerKind.COOKIE, "example.net", "1 day", {"en": "Counts."}),),
+        trackers=(
+            Tracker("_id", TrackerKind.COOKIE, "example.net", {"en": "1 day"}, {"en": "Counts."}),
+        ),
     )
 
 

@@ -66,6 +66,11 @@ async def every_token(wire: Wire) -> dict[str, str]:
     }
 
 
+def tokens_of(store: EventStore) -> Tokens:
+    """What makes and opens the tokens of a log."""
+    return Tokens(store.store_id, store.secret("tokens"))
+
+
 @fresh
 async def test_read_your_writes(wire: Wire, method: str, path: str) -> None:
     """A read that presents a write's token is answered, at that position or later."""
@@ -155,7 +160,7 @@ async def test_past_the_head(
     """A token past the head is refused: this log has never been there."""
     position = await acts.head(wire) + beyond
     request = good(method)
-    put(request, path, Tokens(sqlite_store.store_id, sqlite_store.secret("tokens")).make(Kind.FRESHNESS, position))
+    put(request, path, tokens_of(sqlite_store).make(Kind.FRESHNESS, position))
     refusal = await refused(send(wire, request))
 
     assert (refusal.code.name, refusal.reason) == ("OUT_OF_RANGE", "POSITION_UNKNOWN")
@@ -173,9 +178,9 @@ async def test_page_past_the_head(
     context = b""
     if kind is Kind.STATES:  # of the same purposes under the same catalogue
         genuine = (await every_token(wire))["sync cursor"]
-        context = Tokens(sqlite_store.store_id, sqlite_store.secret("tokens")).open(genuine, "cursor", kind).context
+        context = tokens_of(sqlite_store).open(genuine, "cursor", kind).context
         position += 2 * (beyond == 1)  # two events were recorded for it
-    token = Tokens(sqlite_store.store_id, sqlite_store.secret("tokens")).make(kind, position, context)
+    token = tokens_of(sqlite_store).make(kind, position, context)
     request = good(method)
     put(request, path, token)
     refusal = await refused(send(wire, request))
@@ -218,7 +223,7 @@ async def test_wrong_kind(wire: Wire) -> None:
     """A token of one kind is none of another, but a cursor tells how fresh an answer must be."""
     tokens = await every_token(wire)
     takes: dict[tuple[str, str], set[str]] = {
-        **dict.fromkeys(FRESH, {"written_at", "cursor"}),
+        **{one: {"written_at", "cursor"} for one in FRESH},
         ("ListConsents", "page_token"): {"consents page"},
         ("ListConsentEvents", "page_token"): {"history page"},
         ("ListEvents", "page_token"): {"cursor"},

@@ -221,15 +221,11 @@ class NaiveLog:
                 return "consent_given"
             case "request":
                 return "consent_requested"
-            case "refuse":
-                kind = "consent_refused"
+            case "refuse" | "withdraw":
+                kind = "consent_refused" if action == "refuse" else "consent_withdrawn"
                 said = choice is not None and choice[1].kind == kind
-                same = choice is not None and choice[1].version == version
+                same = action == "withdraw" or (choice and choice[1].version == version)
                 return None if said and same and not asked else kind
-            case "withdraw":
-                kind = "consent_withdrawn"
-                said = choice is not None and choice[1].kind == kind
-                return None if said and not asked else kind
             case "object":
                 last = [e.kind for _, e in events if e.purpose is not None][-1:]
                 return None if objected and last == ["objection_raised"] else "objection_raised"

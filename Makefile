@@ -40,7 +40,7 @@ coverage: $(INSTALLED) ## Run the tests and list the lines that they miss
 	$(PYTEST) --cov
 
 bench: $(INSTALLED) ## Measure
-	$(BIN)/python -m tests.benchmarks
+	@GRPC_VERBOSITY=NONE $(BIN)/python -m tests.benchmarks
 
 check: lint types imports deps proto-lint proto-breaking proto-check ## Run the static checks
 

@@ -264,7 +264,6 @@ def main() -> int:
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--recipients", type=int, default=1_000_000)
     given = parser.parse_args()
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Path(folder), given.customers, given.recipients)
         uvloop.run(bench.run())

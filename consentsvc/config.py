@@ -74,7 +74,9 @@ class Settings:
             and not _BY_KUBERNETES.fullmatch(variable)
         ]
         settings = cls(**values)
-        mistakes += settings._contradictions()
+        unread = tuple(mistake.partition(":")[0] for mistake in mistakes)
+        # What could not be read is told already; it must not be told again as not set.
+        mistakes += [one for one in settings._contradictions() if not any(n in one for n in unread)]
         if mistakes:
             raise SettingsInvalid(mistakes)
         return settings
@@ -130,6 +132,16 @@ def _positive(text: str) -> int:
     return number
 
 
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("must not be empty")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(_text(text))
+
+
 def _file(text: str) -> Path:
     path = Path(text)
     if not path.is_file():
@@ -139,8 +151,8 @@ def _file(text: str) -> Path:
 
 _PARSERS: dict[str, Callable[[str], object]] = {
     "listen": _listen,
-    "store": str,
-    "master_key_file": Path,
+    "store": _text,
+    "master_key_file": _path,
     "catalogue": _file,
     "tls_certificate": _file,
     "tls_key": _file,

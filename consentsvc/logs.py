@@ -55,13 +55,17 @@ def _allowed(
     return {name: value for name, value in entry.items() if name in FIELDS}
 
 
+# A library may have levels of its own; ours are these.
+_LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR, logging.CRITICAL)
+
+
 class _Bridge(logging.Handler):
     """Passes on what other libraries log: which, how bad, and the template of the message."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else None
         structlog.get_logger().log(
-            record.levelno,
+            max(level for level in _LEVELS if level <= max(record.levelno, logging.DEBUG)),
             str(record.msg) if record.args else "message",
             logger=record.name,
             line=f"{record.filename}:{record.lineno}",

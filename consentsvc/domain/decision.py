@@ -35,8 +35,8 @@ class Reason(enum.Enum):
 class Decision(NamedTuple):
     """The answer, and everything that justifies it.
 
-    `position` and `notice` are those of the event that decided, None if none did. From
-    `valid_until` on, the first moment at which time alone changes the answer, it is EXPIRED.
+    `position` and `notice` are those of the event that decided, None if none did. `valid_until` is
+    the first moment at which time alone changes the answer; from then on it is no.
     """
 
     permitted: bool
@@ -114,7 +114,7 @@ def _by_choice(
     if expired or (ends is not None and now >= ends):
         return Decision(False, Reason.EXPIRED, position, notice)
     if notice is None or purpose.superseded(notice.version, published):
-        return Decision(False, Reason.NOTICE_SUPERSEDED, position, notice)
+        return Decision(False, Reason.NOTICE_SUPERSEDED, position, notice, ends)
     return Decision(True, Reason.CONSENT_GIVEN, position, notice, ends)
 
 

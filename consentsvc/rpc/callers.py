@@ -37,6 +37,7 @@ def caller(connection: Connection) -> Caller:
     for name in _IDENTITIES:
         for value in verified.get(name, ()):
             identity = value.decode("utf-8", "backslashreplace")
-            return Caller(CallerId(f"certificate:{identity}"), f"certificate:{identity}")
+            # One caller's common name must not pass for another's alternative name.
+            return Caller(CallerId(f"{name}:{identity}"), f"{name}:{identity}")
     # ipv4:127.0.0.1:40312 or ipv6:[::1]:40312: the port changes with every connection.
     return Caller(CallerId("anonymous"), connection.peer().rpartition(":")[0])

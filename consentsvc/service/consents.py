@@ -37,7 +37,15 @@ from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, Subjec
 from consentsvc.domain.instants import Instant, add
 from consentsvc.service.links import Confirmation, Links
 from consentsvc.service.ports import EventStore, Request, Transaction
-from consentsvc.service.requests import UNCHANGED, Effect, Outcome, Written, once, repeatable
+from consentsvc.service.requests import (
+    UNCHANGED,
+    Effect,
+    Outcome,
+    Written,
+    once,
+    recall,
+    repeatable,
+)
 
 LINK_CHANNEL = "link"
 """The channel of what a person does through a link."""
@@ -108,11 +116,18 @@ class Consents:
 
     async def update(self, command: UpdateConsents) -> Updated:
         """Records all changes or none; see `ConsentService.UpdateConsents` for the rules."""
-        planned = [
-            self._plan(change, command.actor, f"changes[{index}]")
-            for index, change in enumerate(command.changes)
-        ]
-        _refuse_contradictions(command.changes)
+        try:
+            planned = [
+                self._plan(change, command.actor, f"changes[{index}]")
+                for index, change in enumerate(command.changes)
+            ]
+            _refuse_contradictions(command.changes)
+        except InvalidRequest:
+            # A request that was answered under an earlier catalogue keeps its first answer.
+            before = await self._answered(command)
+            if before is None:
+                raise
+            return before
 
         def work(transaction: Transaction) -> tuple[Written, Pseudonym]:
             written = once(
@@ -124,14 +139,14 @@ class Consents:
             return written, transaction.pseudonym(command.subject)
 
         written, pseudonym = await self._store.write(work, {command.subject})
-        return Updated(written, [self._token(pseudonym, one) for one in written.outcomes])
+        return self._updated(written, pseudonym)
 
     async def confirm(self, token: str, evidence: Evidence, request: Request) -> Written:
         """Gives the consent that a request asked for; its one outcome has the position."""
         link = self._links.open_confirmation(token)
         subject = await self._subject(link.pseudonym)
         purpose = self._catalogue.purposes.get(link.purpose)
-        if subject is None or purpose is None:
+        if subject is None:
             raise LinkUnknown("what the link was made for is not there any more")
 
         def work(transaction: Transaction) -> Written:
@@ -183,6 +198,16 @@ class Consents:
                 raise error.within(field) from None
             # Nobody is kept from a no because of a page that shows an old text.
             return _Planned(change, purpose, None)
+
+    async def _answered(self, command: UpdateConsents) -> Updated | None:
+        written = await self._store.write(lambda transaction: recall(transaction, command.request))
+        _, record = await self._store.subject_record(command.subject)
+        if written is None or record is None:
+            return None
+        return self._updated(written, record.pseudonym)
+
+    def _updated(self, written: Written, pseudonym: Pseudonym) -> Updated:
+        return Updated(written, [self._token(pseudonym, one) for one in written.outcomes])
 
     def _token(self, pseudonym: Pseudonym, outcome: Outcome) -> str | None:
         if (
@@ -254,10 +279,12 @@ def _apply(transaction: Transaction, command: UpdateConsents, planned: _Planned)
 def _confirm(
     transaction: Transaction,
     subject: SubjectId,
-    purpose: Purpose,
+    purpose: Purpose | None,
     link: Confirmation,
     evidence: Evidence,
 ) -> Outcome:
+    if purpose is None:
+        raise LinkUnknown("what the link was made for is not there any more")
     history = transaction.history(subject, purpose.id, Position(link.request - 1))
     if not history or (history[0].position, history[0].kind) != (
         link.request,

@@ -56,6 +56,7 @@ class Following:
         Reads the next events only when the last ones were taken, so a slow follower costs nothing.
         """
         page = await self.page(after, STRETCH)
+        self._refuse_if_stopping()
         if not page.events:
             yield Stretch([], after)
         while True:
@@ -129,6 +130,8 @@ class Following:
                 return_when=asyncio.FIRST_COMPLETED,
             )
             self._refuse_if_stopping()
+            if grows.done():
+                await grows  # raises what the store could not do
             return grows.done()
         finally:
             grows.cancel()

@@ -69,12 +69,17 @@ class Links:
         )
 
     def _seal(self, plain: bytes, use: bytes) -> str:
-        sealed = self._cipher.encrypt(plain, [use])
-        return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
+        return _encoded(self._cipher.encrypt(plain, [use]))
 
     def _open(self, token: str, use: bytes) -> bytes:
         try:
             sealed = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
+            if token != _encoded(sealed):
+                raise ValueError("another spelling of these bytes")
             return self._cipher.decrypt(sealed, [use])
         except (InvalidTag, binascii.Error, ValueError) as error:
             raise LinkUnknown("the link is not one of this service") from error
+
+
+def _encoded(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")

@@ -48,9 +48,9 @@ def once(
 
     Raises `RequestIdReused` if the id was used for other content.
     """
-    before = _recalled(transaction, request)
+    before = recall(transaction, request)
     if before is not None:
-        return _decoded(before)
+        return before
     outcomes = work()
     written = Written(outcomes, transaction.head)
     transaction.remember(request, subject, _encoded(written))
@@ -67,7 +67,7 @@ def repeatable(
 
     Raises `RequestIdReused` if the id was used for other content.
     """
-    before = _recalled(transaction, request)
+    before = recall(transaction, request)
     outcomes = work()
     written = Written(outcomes, transaction.head)
     if before is None:
@@ -75,13 +75,17 @@ def repeatable(
     return written
 
 
-def _recalled(transaction: Transaction, request: Request) -> bytes | None:
+def recall(transaction: Transaction, request: Request) -> Written | None:
+    """Tells the first answer of a request that was answered before.
+
+    Raises `RequestIdReused` if the id was used for other content.
+    """
     before = transaction.recall(request)
     if before is None:
         return None
     if not before.same_content:
         raise RequestIdReused("the request id stands for a request with other content")
-    return before.answer
+    return _decoded(before.answer)
 
 
 # Answers are kept for as long as the log: their form has names, so that it can grow.

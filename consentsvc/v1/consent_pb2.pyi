@@ -629,8 +629,8 @@ class Decision(_message.Message):
 
     @_builtins.property
     def valid_until(self) -> _timestamp_pb2.Timestamp:
-        """The first moment at which time alone can change the answer; unset if time never will. From
-        that moment on the answer is no, EXPIRED.
+        """The first moment at which time alone changes the answer or its reason; unset if time never
+        will. From that moment on the answer is no.
         """
 
     def __init__(

@@ -282,8 +282,8 @@ class DecisionBatch(_message.Message):
 
     @_builtins.property
     def valid_until_times_us(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The first moment at which time alone can change the answer, in microseconds since
-        1970-01-01T00:00:00Z; 0 if time never will. From then on the answer is no, EXPIRED.
+        """The first moment at which time alone changes the answer or its reason, in microseconds since
+        1970-01-01T00:00:00Z; 0 if time never will. From that moment on the answer is no.
         """
 
     @_builtins.property

@@ -145,7 +145,8 @@ class NaiveLog:
         if self.ran_out(purpose, events, choice, now):
             return Answer("EXPIRED", position, event.version)
         if self._superseded(purpose, event, as_of):
-            return Answer("NOTICE_SUPERSEDED", position, event.version)
+            ends = self._ends(purpose, event)
+            return Answer("NOTICE_SUPERSEDED", position, event.version, ends)
         return Answer("CONSENT_GIVEN", position, event.version, self._ends(purpose, event))
 
     def _superseded(self, purpose: str, given: Happened, as_of: int | None) -> bool:

@@ -1,0 +1,142 @@
+"""The sweeper at work: many at once, again and again, and after a failure."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from consentsvc.domain.catalogue import Catalogue
+from consentsvc.domain.errors import StoreUnavailable
+from consentsvc.domain.events import EventKind
+from consentsvc.domain.identifiers import Position, SubjectId
+from consentsvc.service import expiry
+from consentsvc.service.expiry import Sweeper
+from consentsvc.service.ports import Due, EventStore
+from tests.storage.making import ANNA, BEN, CARL, everything, given, record
+from tests.support.catalogues import PROFILING, STATISTICS, catalogue, purpose
+from tests.support.clock import FakeClock
+from tests.support.stores import meddled
+
+MONTH = timedelta(days=31)
+"""From the clock's first of March, and longer than a request is open."""
+
+
+@pytest.fixture
+def sweeper(store: EventStore, catalogue: Catalogue, clock: FakeClock) -> Sweeper:
+    return Sweeper(store, catalogue, clock)
+
+
+async def what_ran_out(store: EventStore) -> list[int]:
+    events = await everything(store)
+    return [one.refers_to or 0 for one in events if one.kind is EventKind.CONSENT_EXPIRED]
+
+
+def on(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(hour=9, tzinfo=UTC)
+
+
+class TestMany:
+    async def test_more_than_fit_in_one_write(
+        self, store: EventStore, catalogue: Catalogue, clock: FakeClock
+    ) -> None:
+        """One sweep records all that has run out, in writes that let others in between."""
+        number = 2 * expiry._AT_ONCE + 1
+        subjects = [SubjectId(f"customer:{one}") for one in range(number)]
+        for subject in subjects:
+            await record(store, given(subject, PROFILING))
+        clock.advance(MONTH)
+        heads: list[int] = []
+
+        async def write(*args: Any) -> Any:
+            heads.append(await store.head())
+            return await store.write(*args)
+
+        sweeper = Sweeper(meddled(store, write=write), catalogue, clock)
+        total = await sweeper.sweep()
+        ran_out = await what_ran_out(store)
+
+        assert total == number
+        assert sorted(ran_out) == list(range(1, number + 1))
+        assert heads[:3] == [number, number + expiry._AT_ONCE, number + 2 * expiry._AT_ONCE]
+
+    async def test_one_bad_kind_holds_up_nobody(
+        self, store: EventStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Consents that are looked at early and still run do not stand before those that ended."""
+        monkeypatch.setattr(expiry, "_AT_ONCE", 2)
+        purposes = catalogue(purpose(STATISTICS, months=1))
+        clock.set(on("2026-01-29"))
+        await record(store, *(given(who, STATISTICS) for who in (ANNA, BEN, CARL)))
+        clock.set(on("2026-01-31"))
+        await record(store, *(given(who, PROFILING) for who in (ANNA, BEN, CARL)))
+        clock.set(on("2026-02-28"))
+
+        assert await Sweeper(store, purposes, clock).sweep() == 6
+
+
+class TestRun:
+    async def test_goes_on_after_a_failure(
+        self, store: EventStore, catalogue: Catalogue, clock: FakeClock
+    ) -> None:
+        """A sweep that fails is told in the log, by its error's name only, and tried again."""
+        await record(store, given(ANNA, PROFILING))
+        clock.advance(MONTH)
+        failures = [StoreUnavailable("customer:8213"), RuntimeError("customer:8213")]
+
+        async def due(*args: Any) -> list[Due]:
+            if failures:
+                raise failures.pop(0)
+            return await store.due(*args)
+
+        sweeper = Sweeper(meddled(store, due=due), catalogue, clock)
+        with capture_logs() as logged:
+            running = asyncio.create_task(sweeper.run(timedelta(0)))
+            async with asyncio.timeout(10):
+                await store.past(Position(1))
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+        assert await what_ran_out(store) == [1]
+        assert running.cancelled()
+        assert [(one["event"], one["error"]) for one in logged] == [
+            ("sweep_failed", "StoreUnavailable"),
+            ("sweep_failed", "RuntimeError"),
+        ]
+        assert "8213" not in str(logged)
+
+    async def test_again_and_again(
+        self, store: EventStore, sweeper: Sweeper, clock: FakeClock
+    ) -> None:
+        """It notices what runs out while it is running."""
+        running = asyncio.create_task(sweeper.run(timedelta(0)))
+        async with asyncio.timeout(10):
+            for round_ in range(3):
+                await record(store, given(ANNA, PROFILING))
+                clock.advance(timedelta(days=32))
+                await store.past(Position(2 * round_ + 1))
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+        assert await what_ran_out(store) == [1, 3, 5]
+
+    async def test_cancelled(
+        self, store: EventStore, catalogue: Catalogue, clock: FakeClock
+    ) -> None:
+        """It ends when it is cancelled in the middle of its pause, however long that is."""
+        swept = asyncio.Event()
+
+        async def write(*args: Any) -> Any:
+            swept.set()
+            return await store.write(*args)
+
+        sweeper = Sweeper(meddled(store, write=write), catalogue, clock)
+        running = asyncio.create_task(sweeper.run(timedelta(days=1)))
+        async with asyncio.timeout(10):
+            await swept.wait()
+        running.cancel()
+        done, _ = await asyncio.wait({running}, timeout=10)
+
+        assert done == {running}
+        assert running.cancelled()

@@ -12,7 +12,7 @@ that `consentsvc --help` answers at once.
 | 64 | the command line, or a file named on it, cannot be used as it is |
 | 78 | `serve` only: settings, store or catalogue do not let it start |
 | 130 | interrupted (Ctrl-C) |
-| 141 | nobody reads the output any more |
+| 141 | the output cannot be written: nobody reads it any more |
 
 Click's own code for usage errors is 2, and Python's for an exception that nobody caught is 1.
 Either would be taken for an answer, so both are replaced.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from consentsvc.cli._exits import Ended, Exit
 
 if TYPE_CHECKING:
-    from consentclient import ConsentError
+    from consentclient import CheckFailed, ConsentError
 
 
 @contextmanager
@@ -20,10 +20,10 @@ def told(target: str) -> Iterator[None]:
     except ConsentError as error:
         raise ended(error, target) from error
     except UnicodeEncodeError as error:
-        raise Ended(Exit.USAGE, "an argument is not UTF-8") from error
-    except BrokenPipeError:
-        raise
+        raise Ended(Exit.USAGE, "what was given is not UTF-8") from error
     except OSError as error:
+        if error.filename is None:
+            raise  # no file that the user named, but what is printed
         raise unusable(error) from error
 
 
@@ -35,6 +35,15 @@ def ended(error: "ConsentError", target: str) -> Ended:
     if isinstance(error, ConsentUnavailable | RateExceeded):
         return Ended(Exit.UNKNOWN, f"could not find out from {target}: {word}")
     return Ended(Exit.REFUSED, word)
+
+
+def refuse_unknown_purpose(failed: "CheckFailed") -> None:
+    """Ends the program if a pair of a list failed for what all pairs have in common."""
+    from consentclient import UnknownPurpose
+
+    if isinstance(failed.error, UnknownPurpose):
+        word = f"purpose {failed.purpose_id}: {failed.error.message} [{failed.error.reason}]"
+        raise Ended(Exit.REFUSED, word) from failed.error
 
 
 def unusable(error: OSError) -> Ended:

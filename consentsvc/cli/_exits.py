@@ -30,12 +30,13 @@ EXIT_CODES = """\b
 Exit codes:
     0  yes, or done
     1  no: a decision that does not permit, a log or catalogue with a mistake
-    2  could not find out: service unreachable, too slow or broken. Never a no
+    2  could not find out, which is never a no: service unreachable, too slow or broken; a row of
+       filter not checked
     3  the service refused the request: bad input, unknown purpose, conflict
    64  the command line, or a file named on it, cannot be used as it is
    78  serve only: the settings, the store or the catalogue do not let it start
   130  interrupted (Ctrl-C)
-  141  nobody reads the output any more"""
+  141  the output cannot be written"""
 
 
 class Ended(click.ClickException):
@@ -57,18 +58,14 @@ class Program(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Runs the program and exits."""
-        # gRPC writes to stderr past our logs and their list of fields, peers' addresses included.
+        # gRPC writes to stderr past our words and past our logs with their list of fields, peers'
+        # addresses included.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-        # The lines that gRPC writes by itself are neither our words for people nor our log.
-        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                # A letter that the terminal does not have is no reason to fail.
-                stream.reconfigure(errors="replace")
+        _open_streams()
+        code = self._code(*args, **extra)
         try:
-            code = self._code(*args, **extra)
             sys.stdout.flush()
-        except BrokenPipeError:
+        except OSError:
             # Python would flush once more on its way out, and complain.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = Exit.UNHEARD
@@ -92,7 +89,28 @@ class Program(click.Group):
             return Exit.USAGE
         except click.Abort:
             return Exit.INTERRUPTED
+        except OSError as error:
+            # Files that are named on the command line are told where they are used.
+            click.echo(f"{PROGRAM}: the output cannot be written: {error.strerror}", err=True)
+            return Exit.UNHEARD
         except Exception:  # noqa: BLE001 - Python would exit with 1, and that is a no
-            traceback.print_exc()
+            click.echo(traceback.format_exc(), err=True)
             return Exit.UNKNOWN
         return ended if isinstance(ended, int) else Exit.YES
+
+
+def _open_streams() -> None:
+    """Makes sure that there are streams, and that they take any letter.
+
+    A database or a connection that is opened where a stream was closed would get its output.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

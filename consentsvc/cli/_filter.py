@@ -6,6 +6,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from consentsvc.cli._errors import refuse_unknown_purpose
 from consentsvc.cli._recipients import ListUnusable, Recipients, Results, Row
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ async def filter_list(
         async with aclosing(answers):
             async for answered in answers:
                 rows = [under_way.popleft() for _ in answered]
-                allowed, refused = _sorted(rows, [one for _, one in answered], summary, links=links)
+                allowed, refused = _sorted(rows, answered, summary, links=links)
                 to_allowed.writerows(allowed)
                 to_refused.writerows(refused)
                 progress()
@@ -95,18 +96,17 @@ async def filter_list(
 
 def _sorted(
     rows: Sequence[Row],
-    answers: "Sequence[Decision | CheckFailed]",
+    answered: "Sequence[tuple[str, Decision | CheckFailed]]",
     summary: Summary,
     *,
     links: bool,
 ) -> tuple[list[Row], list[Row]]:
-    from consentclient import CheckFailed, UnknownPurpose
+    from consentclient import CheckFailed
 
     allowed, refused, reasons = [], [], []
-    for row, answer in zip(rows, answers, strict=True):
+    for row, (_, answer) in zip(rows, answered, strict=True):
         if isinstance(answer, CheckFailed):
-            if isinstance(answer.error, UnknownPurpose):
-                raise answer.error
+            refuse_unknown_purpose(answer)
             reasons.append(NOT_CHECKED)
             refused.append([*row, NOT_CHECKED, answer.error.message])
             continue

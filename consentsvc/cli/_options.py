@@ -1,6 +1,7 @@
 """Options that many commands share, and the service that they lead to."""
 
 import functools
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from consentsvc.cli._errors import told
+from consentsvc.cli._exits import Ended, Exit
 
 if TYPE_CHECKING:
     from consentclient import Actor, AsyncConsentClient
@@ -181,3 +183,11 @@ def moment(
         if at.tzinfo is not None:
             return at.astimezone(UTC)
     raise click.BadParameter(f"{value}: must be like 2026-03-01T09:00:00Z, with Z or an offset")
+
+
+def standard_input() -> list[str]:
+    """The lines of standard input that are not empty."""
+    try:
+        return [line for one in sys.stdin if (line := one.rstrip("\r\n"))]
+    except UnicodeDecodeError as error:
+        raise Ended(Exit.USAGE, "what was given is not UTF-8") from error

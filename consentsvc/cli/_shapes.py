@@ -45,8 +45,10 @@ def decision(one: "Decision") -> Shape:
 
 def answer(subject: str, purpose: str, one: "Decision | CheckFailed") -> Shape:
     """The answer to one question. One that could not be answered has `permitted` null."""
+    from consentclient import CheckFailed
+
     question = {"subject_id": subject, "purpose_id": purpose}
-    if hasattr(one, "error"):
+    if isinstance(one, CheckFailed):
         return question | {"permitted": None, "error": one.error.reason, "message": str(one.error)}
     return question | decision(one)
 

@@ -1,6 +1,5 @@
 """`consentsvc check`: may we do this for this person?"""
 
-import sys
 from contextlib import aclosing
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -8,9 +7,16 @@ from typing import TYPE_CHECKING
 import click
 
 from consentsvc.cli import _printing, _shapes
+from consentsvc.cli._errors import refuse_unknown_purpose
 from consentsvc.cli._exits import Exit
 from consentsvc.cli._filter import NOT_CHECKED
-from consentsvc.cli._options import Service, asks_service, freshness_option, moment
+from consentsvc.cli._options import (
+    Service,
+    asks_service,
+    freshness_option,
+    moment,
+    standard_input,
+)
 
 if TYPE_CHECKING:
     from consentclient import AsyncConsentClient, CheckFailed, Decision
@@ -75,10 +81,10 @@ def _show(decision: "Decision") -> None:
 def _check_each(
     service: Service, purpose: str, at_least_as_fresh: str | None, *, as_json: bool
 ) -> Exit:
-    from consentclient import CheckFailed, UnknownPurpose
+    from consentclient import CheckFailed
 
     # Read whole before anything is asked: waiting for more would count as the service's delay.
-    subjects = [one for one in sys.stdin.read().splitlines() if one]
+    subjects = standard_input()
 
     async def checking(client: "AsyncConsentClient") -> Exit:
         code = Exit.YES
@@ -86,8 +92,7 @@ def _check_each(
         async with aclosing(answers):
             async for subject, answer in answers:
                 if isinstance(answer, CheckFailed):
-                    if isinstance(answer.error, UnknownPurpose):
-                        raise answer.error
+                    refuse_unknown_purpose(answer)
                     code = Exit.UNKNOWN
                 elif not answer.permitted:
                     code = max(code, Exit.NO)

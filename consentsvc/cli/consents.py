@@ -1,6 +1,5 @@
 """`consentsvc consents`: a customer's choices, as the panel shows and changes them."""
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,7 @@ from consentsvc.cli._options import (
     channel_option,
     freshness_option,
     request_option,
+    standard_input,
 )
 
 if TYPE_CHECKING:
@@ -233,4 +233,4 @@ def redeem(token: str, request_id: str | None, *, service: Service, as_json: boo
 
 
 def _token(given: str) -> str:
-    return sys.stdin.readline().strip() if given == "-" else given
+    return "".join(standard_input()[:1]) if given == "-" else given

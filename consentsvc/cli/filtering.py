@@ -25,9 +25,13 @@ _OUTPUT = click.Path(dir_okay=False, path_type=Path)
 
 @click.command("filter", short_help="Splits a list of recipients into allowed and refused.")
 @click.argument("recipients", type=click.Path(path_type=Path, allow_dash=True))
-@click.option("--purpose", required=True, help="What they are to be written to for.")
-@click.option("--allowed", type=_OUTPUT, required=True, metavar="FILE", help="Gets the yes.")
-@click.option("--refused", type=_OUTPUT, required=True, metavar="FILE", help="Gets the rest.")
+@click.option("--purpose", required=True, help="What they would be written to for.")
+@click.option(
+    "--allowed", type=_OUTPUT, required=True, metavar="FILE", help="For the rows that permit it."
+)
+@click.option(
+    "--refused", type=_OUTPUT, required=True, metavar="FILE", help="For the others, and why."
+)
 @click.option(
     "--column", default="subject_id", show_default=True, help="The column with the subjects."
 )

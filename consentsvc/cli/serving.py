@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -104,8 +105,8 @@ def _as_given(mistake: str, given: dict[str, object]) -> str:
     """Names the options that were used, where `Settings` names their variables."""
     for name, value in given.items():
         if value is not None:
-            variable = PREFIX + name.upper()
-            mistake = mistake.replace(variable, "--" + name.replace("_", "-"))
+            variable = rf"{PREFIX}{name.upper()}\b"
+            mistake = re.sub(variable, "--" + name.replace("_", "-"), mistake)
     return mistake
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.lists import Lists
 from tests.cli.program import Served, serving
 
 
@@ -15,13 +16,16 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 
 @pytest.fixture
-def withdrawal_token(served: Served, tmp_path: Path) -> str:
+def lists(tmp_path: Path) -> Lists:
+    folder = tmp_path / "lists"
+    folder.mkdir()
+    return Lists(folder)
+
+
+@pytest.fixture
+def withdrawal_token(served: Served, lists: Lists) -> str:
     """The token of the link in a newsletter to `consents:link`."""
     served.ask("consents", "give", "consents:link", "newsletter")
-    listed, allowed = tmp_path / "list.csv", tmp_path / "allowed.csv"
-    listed.write_text("subject_id\nconsents:link\n")
-    served.ask(
-        "filter", "--purpose", "newsletter", listed, "--links",
-        "--allowed", allowed, "--refused", tmp_path / "refused.csv",
-    )  # fmt: skip
-    return allowed.read_text().splitlines()[1].split(",")[1]
+    lists.source.write_text("subject_id\nconsents:link\n")
+    served.ask(*lists.arguments("--links"))
+    return lists.rows(lists.allowed)[1][1]

@@ -160,7 +160,15 @@ class TestManySubjects:
         ran = served.ask("check", "-", "no_such_purpose", stdin="checking:14\nchecking:15\n")
 
         assert (ran.code, ran.out) == (3, "")
+        assert ran.err.startswith("consentsvc: purpose no_such_purpose: ")
         assert len(ran.err.splitlines()) == 1
+
+    def test_input_that_is_no_text_is_64(self, served: Served) -> None:
+        """Bytes that are not UTF-8 are a usage error."""
+        ran = served.run("check", "-", "newsletter", stdin=b"checking:16\n\xff\n")
+
+        assert (ran.code, ran.out) == (64, "")
+        assert ran.err == "consentsvc: what was given is not UTF-8\n"
 
     def test_the_past_is_for_one_at_a_time(self, served: Served) -> None:
         """A list is answered for now."""

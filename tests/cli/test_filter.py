@@ -1,11 +1,9 @@
 """`consentsvc filter`."""
 
 import csv
-import json
+import os
 import signal
 import subprocess
-import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,18 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.cli.line import StallingLine
+from tests.cli.lists import GIVEN, Lists
 from tests.cli.program import SECONDS, Ran, Served, serving
 
-GIVEN, WITHDRAWN = "filter:given", "filter:withdrawn"
-_MOST_MEMORY = 200 * 1024
-"""In KiB, for a list of any length."""
-
-_MEASURED = """
-import resource, subprocess, sys
-ended = subprocess.run(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
-sys.exit(ended.returncode)
-"""
+WITHDRAWN = "filter:withdrawn"
+"""Somebody who agreed, and took it back."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,35 +24,6 @@ def choices(served: Served) -> None:
     for subject in (GIVEN, WITHDRAWN):
         served.ask("consents", "give", subject, "newsletter")
     served.ask("consents", "withdraw", WITHDRAWN, "newsletter")
-
-
-class Lists:
-    """A folder with a list and its results."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.source = folder / "list.csv"
-        self.allowed = folder / "allowed.csv"
-        self.refused = folder / "refused.csv"
-
-    def arguments(self, *options: object, purpose: str = "newsletter") -> list[object]:
-        results = ("--allowed", self.allowed, "--refused", self.refused)
-        return ["filter", "--purpose", purpose, self.source, *results, *options]
-
-    def names(self) -> list[str]:
-        """What is in the folder."""
-        return sorted(one.name for one in self.folder.iterdir())
-
-    def rows(self, file: Path) -> list[list[str]]:
-        with file.open(encoding="utf-8", newline="") as rows:
-            return list(csv.reader(rows, strict=True))
-
-
-@pytest.fixture
-def lists(tmp_path: Path) -> Lists:
-    folder = tmp_path / "lists"
-    folder.mkdir()
-    return Lists(folder)
 
 
 def detail(served: Served, subject: str) -> str:
@@ -174,6 +136,25 @@ def test_people_are_told_what_was_not_checked(served: Served, lists: Lists) -> N
     ran = served.ask(*lists.arguments())
 
     assert "1 not checked, which is not a no" in ran.out
+
+
+def test_progress_is_for_terminals(served: Served, lists: Lists) -> None:
+    """Who looks at a terminal sees how far it is; standard output is the same either way."""
+    lists.source.write_text(f"subject_id\n{GIVEN}\n")
+    controller, terminal = os.openpty()
+    try:
+        running = served.start(*lists.arguments(), stderr=terminal)
+        out, _ = running.communicate(timeout=SECONDS)
+        shown = os.read(controller, 65_536).decode()
+    finally:
+        os.close(terminal)
+        os.close(controller)
+
+    assert running.returncode == 0
+    assert "checking" in shown
+    assert "100%" in shown
+    assert out.startswith(b"1 rows: 1 allowed")
+    assert served.run(*lists.arguments()).err == ""
 
 
 class TestUsage:
@@ -323,60 +304,6 @@ class TestFailure:
 
         assert (ran.code, ran.out) == (3, "")
         assert ran.err.splitlines() == [
-            "consentsvc: is not a purpose of the catalogue [UNKNOWN_PURPOSE]"
+            "consentsvc: purpose news_letter: is not a purpose of the catalogue [UNKNOWN_PURPOSE]"
         ]
         assert long.names() == ["list.csv"]
-
-
-class TestAnyLength:
-    def write(self, lists: Lists, count: int) -> None:
-        with lists.source.open("w", encoding="utf-8") as file:
-            file.write("subject_id,name,email\n")
-            for number in range(count):
-                subject = GIVEN if number % 10 == 0 else f"filter:{number}"
-                file.write(f"{subject},Customer {number},customer{number}@customers.example\n")
-
-    def split(self, served: Served, lists: Lists, count: int) -> None:
-        self.write(lists, count)
-        program = [sys.executable, "-m", "consentsvc", *map(str, lists.arguments("--json"))]
-        ended = subprocess.run(
-            [sys.executable, "-c", _MEASURED, *program, "--target", served.target],
-            capture_output=True,
-            check=True,
-        )
-        with lists.allowed.open() as allowed, lists.refused.open() as refused:
-            names = Counter(line.split(",")[1] for file in (allowed, refused) for line in file)
-
-        assert json.loads(ended.stdout)["rows"] == count
-        assert json.loads(ended.stdout)["allowed"] == count // 10
-        assert names.pop("name") == 2
-        assert len(names) == count
-        assert int(ended.stderr.splitlines()[-1]) < _MOST_MEMORY
-
-    def test_a_hundred_thousand(self, served: Served, lists: Lists) -> None:
-        """A long list is split row by row, in bounded memory."""
-        self.split(served, lists, 100_000)
-
-    @pytest.mark.soak
-    def test_a_million(self, served: Served, lists: Lists) -> None:
-        """Ten times as long takes no more memory."""
-        self.split(served, lists, 1_000_000)
-
-    def test_standard_input(self, served: Served, lists: Lists) -> None:
-        """A list may come through a pipe."""
-        lists.source = Path("-")
-        ran = served.run(*lists.arguments("--json"), stdin=f"subject_id\n{GIVEN}\n")
-
-        assert (ran.code, ran.json()["allowed"]) == (0, 1)
-
-    def test_standard_input_from_a_result(self, served: Served, lists: Lists) -> None:
-        """Also as standard input, the list itself is not overwritten."""
-        lists.allowed.write_text(f"subject_id\n{GIVEN}\n")
-        lists.source = Path("-")
-        with lists.allowed.open("rb") as source:
-            running = served.start(*lists.arguments(), stdin=source)
-            _, err = running.communicate(timeout=SECONDS)
-
-        assert running.returncode == 64
-        assert b"is the list itself" in err
-        assert lists.allowed.read_text() == f"subject_id\n{GIVEN}\n"

@@ -100,7 +100,7 @@ def test_too_slow_is_2(tmp_path: Path) -> None:
     assert "could not find out" in ran.err
 
 
-def test_a_bug_of_ours_is_2(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_of_ours_is_2() -> None:
     """Python's own 1 for what nobody foresaw would be taken for a no."""
 
     @click.command()
@@ -125,7 +125,7 @@ def test_an_argument_that_is_no_text_is_64(served: Served) -> None:
     )
 
     assert (ended.returncode, ended.stdout) == (64, b"")
-    assert ended.stderr == b"consentsvc: an argument is not UTF-8\n"
+    assert ended.stderr == b"consentsvc: what was given is not UTF-8\n"
 
 
 def test_nobody_reads_is_141(served: Served) -> None:
@@ -139,6 +139,30 @@ def test_nobody_reads_is_141(served: Served) -> None:
 
         assert running.wait(SECONDS) == 141
         assert running.stderr.read() == b""
+
+
+def test_a_full_disk_is_141(served: Served) -> None:
+    """An answer that could not be written is not taken for another one."""
+    with Path("/dev/full").open("wb") as full:
+        running = served.start("check", "program:3", "newsletter", stdout=full)
+        _, err = running.communicate(timeout=SECONDS)
+
+    assert running.returncode == 141
+    assert b"Exception ignored" not in err
+
+
+def test_a_closed_output_changes_no_answer(served: Served) -> None:
+    """Who wants the exit code only may close standard output."""
+    program = f"{sys.executable} -m consentsvc check program:4 newsletter >&-"
+    ended = subprocess.run(
+        ["/bin/sh", "-c", program],
+        env=environment(CONSENT_TARGET=served.target),
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stderr) == (1, b"")
 
 
 def test_the_target_comes_from_the_environment(served: Served) -> None:

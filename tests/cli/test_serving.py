@@ -29,7 +29,7 @@ def test_settings_are_refused_all_at_once() -> None:
     ran = CliRunner().invoke(
         main,
         ["serve", "--listen", "nowhere", "--rate", "fast", "--tls-certificate", "missing.pem"],
-        env={"CONSENTSVC_SWEEP_SECONDS": "0", "CONSENTSVC_LISTN": "127.0.0.1:1"},
+        env={"CONSENTSVC_SWEEP_SECONDS": "0", "CONSENTSVC_LISTEN_ON": "127.0.0.1:1"},
     )
 
     assert ran.exit_code == 78
@@ -39,7 +39,7 @@ def test_settings_are_refused_all_at_once() -> None:
         "consentsvc: --rate: must be a whole number",
         "consentsvc: --tls-certificate: missing.pem is not a file",
         "consentsvc: CONSENTSVC_SWEEP_SECONDS: must be 1 or more",
-        "consentsvc: CONSENTSVC_LISTN: there is no such setting",
+        "consentsvc: CONSENTSVC_LISTEN_ON: there is no such setting",
     }
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -43,7 +43,8 @@ class Database:
             connection = await asyncio.shield(opening)
         except asyncio.CancelledError:
             # aiosqlite would drop what its thread is just opening, without closing it.
-            await (await opening).close()
+            with suppress(sqlite3.Error):
+                await (await opening).close()
             raise
         database = cls(connection)
         try:

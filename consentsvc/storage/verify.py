@@ -252,6 +252,9 @@ class _Events:
         self, row: tuple[Any, ...], keys: dict[Pseudonym, tuple[SubjectId, bytes] | None]
     ) -> None:
         position, recorded_at, *columns, data, leaf, sealed, notice_row = row
+        if position <= self.last:
+            # A damaged tree can lead back to where it came from, and for ever.
+            raise sqlite3.DatabaseError("the rows are not in the order of their positions")
         if position != self.last + 1:
             number = position - self.last - 1
             what = "is missing" if number == 1 else f"is missing, the first of {number}"

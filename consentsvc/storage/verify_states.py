@@ -44,6 +44,9 @@ def check(connection: sqlite3.Connection, tell: Tell, advance: Callable[[int], N
         advance(events)
         if not pseudonyms:
             return
+        if last is not None and pseudonyms[0] <= last:
+            # A damaged index can lead back to where it came from, and for ever.
+            raise sqlite3.DatabaseError("the rows are not in the order of their pseudonyms")
         last = pseudonyms[-1]
 
 

@@ -102,9 +102,11 @@ async def test_void_for_good(wire: Wire) -> None:
     first = await ask(wire)
     await wire.update(ANNA, change("object", PURPOSE))
     await wire.update(ANNA, change("withdraw_objection", PURPOSE))
+    in_between = await checked(wire, ANNA, PURPOSE)
     second = await ask(wire)
     refusal = await refused(acts.confirm(wire, first.confirmation_token))
 
+    assert in_between.reason == shared.DECISION_REASON_NEVER_ASKED
     assert refusal.reason == "CONFIRMATION_VOID"
     assert (await acts.confirm(wire, second.confirmation_token)).position
 
@@ -140,10 +142,12 @@ async def test_expired(wire: Wire, clock: FakeClock) -> None:
     """At exactly 30 × 24 hours it no longer can; it has to be asked for anew."""
     asked = await ask(wire)
     clock.advance(OPEN_FOR)
+    decision = await checked(wire, ANNA, PURPOSE)
     refusal = await refused(acts.confirm(wire, asked.confirmation_token))
     anew = await ask(wire)
 
     assert asked.confirmation_expire_time.ToMicroseconds() == clock.now
+    assert decision.reason == shared.DECISION_REASON_EXPIRED
     assert (refusal.code.name, refusal.reason) == ("FAILED_PRECONDITION", "CONFIRMATION_EXPIRED")
     assert refusal.metadata == {"purpose_id": PURPOSE}
     assert (await acts.confirm(wire, anew.confirmation_token)).position

@@ -83,7 +83,7 @@ _HEALTH_NAMES = ("", *SERVICES)
 
 
 class CannotListen(Exception):
-    """The address is taken, or not one of this machine."""
+    """The address cannot be had, or the certificate and key are not usable."""
 
 
 class Server:
@@ -184,7 +184,8 @@ async def started(
             name="expiry",
         ),
     ]
-    _log.info("listening", address=settings.listen, published=published)
+    address = f"{settings.listen.rpartition(':')[0]}:{port}"
+    _log.info("listening", address=address, published=published)
     try:
         yield server
     finally:
@@ -250,7 +251,10 @@ def _listen(grpc_server: grpc.aio.Server, settings: Settings) -> int:
         )
         return grpc_server.add_secure_port(settings.listen, credentials)
     except RuntimeError as error:
-        raise CannotListen(f"cannot listen on {settings.listen}") from error
+        using = ""
+        if settings.tls_certificate is not None:
+            using = f" with {settings.tls_certificate} and {settings.tls_key}"
+        raise CannotListen(f"cannot listen on {settings.listen}{using}") from error
 
 
 def _make_folder(store: str) -> None:

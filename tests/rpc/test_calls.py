@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -17,30 +16,10 @@ from tests.support import acts
 from tests.support.clock import FakeClock
 from tests.support.refusals import refused
 from tests.support.requests import good
-from tests.support.stores import meddled
+from tests.support.stores import SOON, Gate, meddled
 from tests.support.wire import Wire, change, serving
 
 PURPOSES = ("newsletter", "profiling", "statistics")
-SOON = 5.0  # seconds within which a healthy server answers, however busy the machine
-
-
-class Gate:
-    """Holds up calls of a store's method until it is opened."""
-
-    def __init__(self, method: Callable[..., Any]) -> None:
-        self._method = method
-        self.reached = asyncio.Event()
-        self.opened = asyncio.Event()
-        self.cancelled = asyncio.Event()
-
-    async def __call__(self, *args: Any, **options: Any) -> Any:
-        self.reached.set()
-        try:
-            await self.opened.wait()
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
-        return await self._method(*args, **options)
 
 
 def update(subject: str, request_id: str) -> consents.UpdateConsentsRequest:
@@ -133,11 +112,8 @@ async def turns(number: int) -> None:
         await asyncio.sleep(0)
 
 
-async def test_cancelled_anywhere(wire: Wire) -> None:
+async def test_cancelled_anywhere(wire: Wire, pick: random.Random) -> None:
     """A write cancelled at any point leaves all of its events or none, and blocks nobody."""
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")  # noqa: T201 - to run a failure again
-    pick = random.Random(seed)
     subjects = [f"subject:{number}" for number in range(300)]
     calls = []
     for number, subject in enumerate(subjects):
@@ -162,11 +138,8 @@ async def test_cancelled_anywhere(wire: Wire) -> None:
     assert {len(await acts.history(wire, subject)) for subject in subjects} == {3}
 
 
-async def test_cancelled_with_others(wire: Wire) -> None:
+async def test_cancelled_with_others(wire: Wire, pick: random.Random) -> None:
     """Calls that are cancelled do not take along those that share their commit."""
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")  # noqa: T201 - to run a failure again
-    pick = random.Random(seed)
     kept: list[tuple[int, Any]] = []
     dropped: list[tuple[int, Any]] = []
     for number in range(200):
@@ -189,11 +162,8 @@ async def test_cancelled_with_others(wire: Wire) -> None:
 
 
 @pytest.mark.parametrize("method", ["WatchEvents", "SyncConsents", "StreamCheckConsents"])
-async def test_cancelled_streams(wire: Wire, method: str) -> None:
+async def test_cancelled_streams(wire: Wire, pick: random.Random, method: str) -> None:
     """Streams given up at any point leave nothing behind that would hold up the server."""
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")  # noqa: T201 - to run a failure again
-    pick = random.Random(seed)
     tasks = len(asyncio.all_tasks())
     for _ in range(50):
         call: Any

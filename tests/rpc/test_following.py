@@ -16,40 +16,16 @@ from consentsvc.service.ports import EventStore
 from consentsvc.v1 import consent_event_service_pb2 as events
 from consentsvc.v1 import consent_pb2 as shared
 from tests.support import acts
+from tests.support.chance import PURPOSES, SUBJECTS, do_something
 from tests.support.clock import FakeClock
 from tests.support.refusals import refused
 from tests.support.wire import Wire, change, serving
-
-PURPOSES = ["newsletter", "profiling", "statistics", "reseller42.newsletter"]
-SUBJECTS = [f"subject:{number}" for number in range(12)]
 
 
 @pytest.fixture
 def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Responses of three events or states, so that a short log has many."""
     monkeypatch.setattr(following, "STRETCH", 3)
-
-
-@pytest.fixture
-def pick() -> random.Random:
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")  # noqa: T201 - to run a failure again
-    return random.Random(seed)
-
-
-async def do_something(pick: random.Random, wire: Wire) -> None:
-    """One change at random, somewhere."""
-    subject, purpose = pick.choice(SUBJECTS), pick.choice(PURPOSES)
-    match pick.randrange(10):
-        case 0:
-            await acts.restrict(wire, subject)
-        case 1:
-            await acts.lift(wire, subject)
-        case 2:
-            await acts.revoke(wire, subject, purpose)
-        case _:
-            action = pick.choice(["give", "refuse", "withdraw", "object", "request"])
-            await wire.update(subject, change(action, purpose))
 
 
 @asynccontextmanager

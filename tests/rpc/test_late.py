@@ -12,11 +12,10 @@ from consentsvc.domain.events import THE_SUBJECT, EventKind, NewEvent, Personal
 from consentsvc.domain.identifiers import SubjectId
 from consentsvc.service.ports import EventStore, Transaction
 from consentsvc.v1 import consent_pb2 as shared
-from tests.rpc.test_calls import SOON, Gate
 from tests.support import acts, catalogues
 from tests.support.answers import batched, checked, listed
 from tests.support.clock import FakeClock
-from tests.support.stores import meddled
+from tests.support.stores import SOON, Gate, meddled
 from tests.support.wire import Wire, change, serving
 
 

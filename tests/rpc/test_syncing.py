@@ -19,8 +19,8 @@ from consentsvc.v1 import consent_pb2 as shared
 from consentsvc.v1 import consent_query_service_pb2 as queries
 from consentsvc.v1.consent_event_service_pb2_grpc import ConsentEventServiceStub
 from consentsvc.v1.consent_query_service_pb2_grpc import ConsentQueryServiceStub
-from tests.rpc.test_following import PURPOSES, SUBJECTS, do_something
 from tests.support import acts, catalogues
+from tests.support.chance import PURPOSES, SUBJECTS, do_something
 from tests.support.clock import FakeClock
 from tests.support.copies import Copy
 from tests.support.servers import server_process
@@ -31,13 +31,6 @@ from tests.support.wire import Wire, change, serving
 def short_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Responses of three states, so that a few subjects make a long snapshot."""
     monkeypatch.setattr(following, "STRETCH", 3)
-
-
-@pytest.fixture
-def pick() -> random.Random:
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")  # noqa: T201 - to run a failure again
-    return random.Random(seed)
 
 
 def syncing(

@@ -1,8 +1,13 @@
 """Stores that misbehave in one way and are real in all others."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any, cast
 
 from consentsvc.service.ports import EventStore
+
+SOON = 5.0
+"""Seconds within which a healthy server answers, however busy the machine."""
 
 
 class _Meddled:
@@ -26,3 +31,22 @@ def failing(error: BaseException) -> Any:
         raise error
 
     return fail
+
+
+class Gate:
+    """Holds up calls of a store's method until it is opened."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self._method = method
+        self.reached = asyncio.Event()
+        self.opened = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    async def __call__(self, *args: Any, **options: Any) -> Any:
+        self.reached.set()
+        try:
+            await self.opened.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        return await self._method(*args, **options)

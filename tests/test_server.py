@@ -28,7 +28,6 @@ from consentsvc.v1.consent_event_service_pb2_grpc import ConsentEventServiceStub
 from consentsvc.v1.consent_query_service_pb2_grpc import ConsentQueryServiceStub
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceStub
 from tests.support import catalogues
-from tests.support.certificates import Authority, client_credentials
 from tests.support.clock import FakeClock
 from tests.support.refusals import refusal_of, refused
 from tests.support.requests import GOOD, good
@@ -377,106 +376,6 @@ async def test_keepalive() -> None:
 
     assert not done
     assert state is grpc.ChannelConnectivity.READY
-
-
-class TestTls:
-    @asynccontextmanager
-    async def secure(
-        self, port: int, authority: Authority, pair: tuple[Path, Path] | None
-    ) -> AsyncIterator[Caller]:
-        credentials = client_credentials(authority, pair)
-        async with grpc.aio.secure_channel(f"localhost:{port}", credentials) as channel:
-            yield Caller(channel)
-
-    @asynccontextmanager
-    async def server(
-        self,
-        store: EventStore,
-        clock: FakeClock,
-        pair: tuple[Path, Path],
-        client_ca: Path | None = None,
-    ) -> AsyncIterator[int]:
-        settings = Settings(
-            listen="127.0.0.1:0", tls_certificate=pair[0], tls_key=pair[1], tls_client_ca=client_ca
-        )
-        async with started(store, catalogues.catalogue(), clock, settings) as server:
-            yield server.port
-
-    async def test_server_certificate(
-        self, tmp_path: Path, sqlite_store: EventStore, clock: FakeClock
-    ) -> None:
-        """With a certificate the server speaks TLS, and nothing else."""
-        authority = Authority(tmp_path)
-        pair = authority.issue("server", "localhost")
-        async with self.server(sqlite_store, clock, pair) as port:
-            async with self.secure(port, authority, None) as caller:
-                answer = await caller.queries.CheckConsent(good("CheckConsent"))
-            async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-                plain = await refused(
-                    ConsentQueryServiceStub(channel).CheckConsent(good("CheckConsent"))
-                )
-
-        assert answer.decision.answer == shared.ANSWER_NOT_PERMITTED
-        assert plain.code is grpc.StatusCode.UNAVAILABLE
-
-    async def test_client_certificate(
-        self, tmp_path: Path, sqlite_store: EventStore, clock: FakeClock
-    ) -> None:
-        """With a client authority only callers with a certificate of it are let in."""
-        authority, other = Authority(tmp_path), Authority(tmp_path, "other")
-        pair = authority.issue("server", "localhost")
-        async with self.server(sqlite_store, clock, pair, authority.certificate) as port:
-            codes = []
-            for client in (authority.issue("mailer"), other.issue("stranger"), None):
-                async with self.secure(port, authority, client) as caller:
-                    try:
-                        await caller.queries.CheckConsent(good("CheckConsent"))
-                        codes.append("OK")
-                    except grpc.aio.AioRpcError as error:
-                        codes.append(error.code().name)
-
-        assert codes == ["OK", "UNAVAILABLE", "UNAVAILABLE"]
-
-    async def test_request_ids(
-        self, tmp_path: Path, sqlite_store: EventStore, clock: FakeClock
-    ) -> None:
-        """Request ids of callers with different certificates never meet; one caller's do."""
-        authority = Authority(tmp_path)
-        pair = authority.issue("server", "localhost")
-        clients = [
-            authority.issue("panel"),
-            authority.issue("Panel"),
-            authority.issue("mailer", "mailer.internal"),
-            authority.issue("mailer2", "mailer2.internal"),
-        ]
-        answers: list[consents.UpdateConsentsResponse] = []
-        again: list[consents.UpdateConsentsResponse] = []
-        async with self.server(sqlite_store, clock, pair, authority.certificate) as port:
-            for number, client in enumerate(clients):
-                request = good("UpdateConsents", subject_id=f"subject:{number}")
-                for found in (answers, again):
-                    async with self.secure(port, authority, client) as caller:
-                        found.append(await caller.consents.UpdateConsents(request))
-
-        assert answers == again
-        assert len({one.outcomes[0].position for one in answers}) == len(clients)
-
-    async def test_certificate_and_name(
-        self, tmp_path: Path, sqlite_store: EventStore, clock: FakeClock
-    ) -> None:
-        """A caller's common name is not taken for another's alternative name."""
-        authority = Authority(tmp_path)
-        pair = authority.issue("server", "localhost")
-        clients = [authority.issue("panel.internal"), authority.issue("x", "panel.internal")]
-        positions = []
-        async with self.server(sqlite_store, clock, pair, authority.certificate) as port:
-            for number, client in enumerate(clients):
-                request = good("UpdateConsents", subject_id=f"subject:{number}")
-                async with self.secure(port, authority, client) as caller:
-                    answer = await caller.consents.UpdateConsents(request)
-                    positions.append(answer.outcomes[0].position)
-
-        assert len(set(positions)) == 2
 
 
 async def test_one_good_request_for_each_method() -> None:

@@ -117,6 +117,16 @@ class TestPages:
         assert pages[2].next_page_token == rest.next_page_token == ""
         assert [*pages[0].consents, *rest.consents] == list(pages[2].consents)
 
+    async def test_full(self, wire: Wire) -> None:
+        """A page that is just full is the last one if nothing follows."""
+        for action in ("give", "withdraw", "give"):
+            await wire.update("anna", change(action, "newsletter"))
+        history = await send(wire, good("ListConsentEvents", page_size=3))
+        choices = await acts.choices(wire, "anna", page_size=4)
+
+        assert (len(history.events), history.next_page_token) == (3, "")
+        assert (len(choices.consents), choices.next_page_token) == (4, "")
+
 
 class TestRate:
     async def test_exceeded(

@@ -608,6 +608,33 @@ def test_an_index_that_leads_astray_is_found(path: Path) -> None:
     assert all(index in one.what for one in report.problems)
 
 
+def test_a_consent_to_a_text_that_nobody_published_is_found(path: Path) -> None:
+    """A header made to name another text than the one that was shown is told."""
+    ((header,),) = ask(path, f"SELECT header FROM event WHERE position = {MIDDLE}")
+    shown = header.partition(b'"sha256":"')[2][:64]
+    forge(path, MIDDLE, shown, b"0" * 64)
+    report = verify(path)
+
+    assert [(one.table, one.what) for one in report.problems] == [
+        ("consent", "its notice was never published")
+    ]
+
+
+def test_a_key_of_somebody_without_events_is_looked_at(path: Path) -> None:
+    """A key that does not open is told, even if nothing was ever sealed with it."""
+
+    async def make() -> None:
+        async with open_sqlite(path, clock=FakeClock()) as store:
+            await store.pseudonyms([SubjectId("stranger")])
+
+    asyncio.run(make())
+    flip(keys_of(path), "subject", "wrapped_key", 1, "subject_id = 'stranger'")
+    report = verify(path)
+
+    assert [at(one) for one in report.problems] == [(None, "keys.subject")]
+    assert report.subjects == PEOPLE + 1
+
+
 def test_a_guard_that_was_taken_away_is_found(path: Path) -> None:
     """A trigger that is missing, changed or added is told, though every row is right."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

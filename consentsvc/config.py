@@ -10,7 +10,9 @@ from typing import Any
 PREFIX = "CONSENTSVC_"
 
 # Set for every container beside a Kubernetes service of that name, by nobody's wish.
-_BY_KUBERNETES = re.compile(rf"{PREFIX}(SERVICE_HOST|SERVICE_PORT.*|PORT.*)")
+_BY_KUBERNETES = re.compile(
+    rf"{PREFIX}(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_[A-Z]+(_[A-Z]+)?)?)"
+)
 
 
 class SettingsInvalid(Exception):
@@ -65,6 +67,8 @@ class Settings:
                     values[name] = parse(text)
                 except ValueError as error:
                     mistakes.append(f"{variable}: {error}")
+        # What could not be read is told already; it must not be told again as not set.
+        unread = [re.compile(rf"\b{mistake.partition(':')[0]}\b") for mistake in mistakes]
         known = {PREFIX + name.upper() for name in _PARSERS}
         mistakes += [
             f"{variable}: there is no such setting"
@@ -74,9 +78,11 @@ class Settings:
             and not _BY_KUBERNETES.fullmatch(variable)
         ]
         settings = cls(**values)
-        unread = tuple(mistake.partition(":")[0] for mistake in mistakes)
-        # What could not be read is told already; it must not be told again as not set.
-        mistakes += [one for one in settings._contradictions() if not any(n in one for n in unread)]
+        mistakes += [
+            contradiction
+            for contradiction in settings._contradictions()
+            if not any(one.search(contradiction) for one in unread)
+        ]
         if mistakes:
             raise SettingsInvalid(mistakes)
         return settings

@@ -109,8 +109,10 @@ class Server:
         Ends as soon as none is left; somebody who only watches the health is not waited for.
         """
         await self._health.enter_graceful_shutdown()
-        self._following.stop()
         stopping = asyncio.create_task(self._grpc_server.stop(seconds))
+        # Calls are refused from its first step on: a watch that is sent away does not come back.
+        await asyncio.sleep(0)
+        self._following.stop()
         idle = asyncio.create_task(self._door.idle())
         await asyncio.wait({stopping, idle}, return_when=asyncio.FIRST_COMPLETED)
         idle.cancel()

@@ -104,8 +104,9 @@ class TestMistakes:
     @pytest.mark.parametrize(
         ("name", "text"),
         [
-            *(("LISTEN", text) for text in ("", ":1", "a:", "a:b", "a:-1", "a:65536", "a:1.0")),
-            *(("LISTEN", text) for text in ("a:²", "a:\u0661", "50051", "a:1 ")),
+            *(("LISTEN", text) for text in ("", ":1", "50051", "localhost")),
+            *(("LISTEN", f"localhost:{port}") for port in ("", "b", "-1", "65536", "1.0", "1 ")),
+            *(("LISTEN", f"localhost:{port}") for port in ("²", "\u0661")),
             *(("INSECURE", text) for text in ("", "1", "no", "true ", "on")),
             *(("RATE", text) for text in ("", "-1", "1.5", "1e3", " 1", "²", "\u0661", "1_000")),
             *(("SWEEP_SECONDS", text) for text in ("0", "00", "-1", "")),
@@ -145,6 +146,13 @@ class TestMistakes:
         environment = {f"{PREFIX}TLS_CERTIFICATE": f"{file}x", f"{PREFIX}TLS_KEY": f"{file}"}
 
         assert named(mistakes(environment, listen="0.0.0.0:1")) == [f"{PREFIX}TLS_CERTIFICATE"]
+
+    @pytest.mark.parametrize("slip", ["TLS", "L", ""])
+    def test_unknown_hides_nothing(self, slip: str) -> None:
+        """A slip of the pen hides no other mistake, also if its name begins another's."""
+        found = mistakes({PREFIX + slip: "x", f"{PREFIX}LISTEN": "0.0.0.0:1"})
+
+        assert named(found) == [PREFIX + slip, f"{PREFIX}LISTEN"]
 
     @pytest.mark.parametrize("name", ["STORE", "MASTER_KEY_FILE"])
     def test_empty(self, name: str) -> None:

@@ -19,8 +19,9 @@ from consentsvc.config import Settings
 from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.errors import StoreUnavailable
 from consentsvc.server import SERVICES, CannotListen, started
-from consentsvc.service.notices import NoticesChanged
-from consentsvc.service.ports import EventStore
+from consentsvc.service.notices import NoticesChanged, publish
+from consentsvc.service.ports import EventStore, Published
+from consentsvc.storage.opening import open_store
 from consentsvc.v1 import consent_event_service_pb2 as events
 from consentsvc.v1 import consent_pb2 as shared
 from consentsvc.v1 import consent_service_pb2 as consents
@@ -196,6 +197,32 @@ class TestStarting:
 
         assert heads == [8, 8, 8]
 
+    async def test_started_together(
+        self, tmp_path: Path, catalogue: Catalogue, clock: FakeClock
+    ) -> None:
+        """Servers that start on one store at the same moment all start, and publish once."""
+        url = f"sqlite:///{tmp_path}/log.db"
+        both_looked = asyncio.Barrier(2)
+
+        def starting(store: EventStore) -> EventStore:
+            looks = iter([both_looked.wait])  # the first one only
+
+            async def published() -> list[Published]:
+                found = await store.published()
+                for wait in looks:
+                    await wait()
+                return found
+
+            return meddled(store, published=published)
+
+        async with open_store(url, clock=clock) as one, open_store(url, clock=clock) as other:
+            counts = await asyncio.gather(
+                *(publish(starting(store), catalogue) for store in (one, other))
+            )
+
+            assert sorted(counts) == [0, 8]
+            assert await one.head() == await other.head() == 8
+
     async def test_restarted(self, tmp_path: Path) -> None:
         """Tokens, cursors and links stay valid when the server is started again on its file."""
         store = f"sqlite:///{tmp_path}/log.db"
@@ -332,18 +359,6 @@ class TestStopping:
             server.tell(signal.SIGTERM)
             async with asyncio.timeout(10):
                 assert await server.ended() == 0
-
-    async def test_reader_in_the_middle(
-        self, sqlite_store: EventStore, catalogue: Catalogue, clock: FakeClock
-    ) -> None:
-        """A watch that is still reading old events is told SHUTTING_DOWN, too."""
-        async with serving(sqlite_store, catalogue, clock) as wire:
-            wire.server._following.stop()
-            refusal = await refused(
-                wire.events.WatchEvents(events.WatchEventsRequest(start_position=1)).read()
-            )
-
-        assert refusal.reason == "SHUTTING_DOWN"
 
 
 async def _response(call: Any) -> Any:

@@ -1,5 +1,7 @@
 """Notices, published in the log: which text was valid when, and that it never changed since."""
 
+from functools import partial
+
 from consentsvc.domain.catalogue import Catalogue, Notice
 from consentsvc.domain.events import NoticeRef
 from consentsvc.domain.identifiers import PurposeId
@@ -21,8 +23,11 @@ async def publish(store: EventStore, catalogue: Catalogue) -> int:
 
     Raises `NoticesChanged`, naming all of them, and then publishes nothing.
     """
-    known = {_name(one): one.notice.sha256 for one in await store.published()}
-    notices = _notices(catalogue)
+    return await store.write(partial(_publish, _notices(catalogue)))
+
+
+def _publish(notices: list[Notice], transaction: Transaction) -> int:
+    known = {_name(one): one.notice.sha256 for one in transaction.published()}
     changed = [
         " ".join(name)
         for notice in notices
@@ -32,14 +37,10 @@ async def publish(store: EventStore, catalogue: Catalogue) -> int:
     if changed:
         raise NoticesChanged(changed)
     new = [one for one in notices if (one.purpose, one.version, one.locale) not in known]
-    return await store.write(lambda transaction: _publish(transaction, new)) if new else 0
-
-
-def _publish(transaction: Transaction, notices: list[Notice]) -> int:
-    for notice in notices:
+    for notice in new:
         ref = NoticeRef(notice.version, notice.locale, notice.sha256)
         transaction.publish(notice.purpose, ref, notice.title, notice.text)
-    return len(notices)
+    return len(new)
 
 
 def _notices(catalogue: Catalogue) -> list[Notice]:

@@ -132,6 +132,10 @@ class Transaction(Protocol):
         """Appends an event. Its subject, if it has one, was announced to `EventStore.write`."""
         ...
 
+    def published(self) -> list[Published]:
+        """Reads every notice ever published, in order."""
+        ...
+
     def publish(self, purpose: PurposeId, notice: NoticeRef, title: str, text: str) -> Position:
         """Appends the event that a notice was published, and keeps its text."""
         ...

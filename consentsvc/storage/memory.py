@@ -275,6 +275,10 @@ class _Layer:
         self._mine.events.append(placed)
         return position
 
+    def published(self) -> list[Published]:
+        """See `Transaction.published`."""
+        return [*self._below.notices, *self._mine.notices]
+
     def publish(self, purpose: PurposeId, notice: NoticeRef, title: str, text: str) -> Position:
         """See `Transaction.publish`."""
         position = self.append(NewEvent(EventKind.NOTICE_PUBLISHED, purpose, notice=notice))

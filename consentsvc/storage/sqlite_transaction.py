@@ -9,8 +9,8 @@ from consentsvc.domain.consent import Consent, Standing, fold, fold_standing
 from consentsvc.domain.events import STANDINGS, Event, EventKind, NewEvent, NoticeRef
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
-from consentsvc.service.ports import Remembered, Request
-from consentsvc.storage import codec, sqlite_states
+from consentsvc.service.ports import Published, Remembered, Request
+from consentsvc.storage import codec, sqlite_reads, sqlite_states
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.sqlite_states import Notices
 
@@ -89,6 +89,10 @@ class SqliteTransaction:
         self._insert(placed)
         self._head = placed.position
         return placed.position
+
+    def published(self) -> list[Published]:
+        """See `Transaction.published`."""
+        return sqlite_reads.published(self._connection)
 
     def publish(self, purpose: PurposeId, notice: NoticeRef, title: str, text: str) -> Position:
         """See `Transaction.publish`."""

@@ -30,6 +30,7 @@ PURPOSES = st.builds(
     months=st.sampled_from([None, 1, 2]),
     versions=st.sampled_from([None, ASKS_AGAIN]),
 )
+NOTICES = st.sampled_from([ref("1"), ref("1"), ref("2")])
 MOSTLY_NOTHING = st.sampled_from([NOTHING_STANDS] * 8 + [Standing(death=Position(1))])
 
 
@@ -56,7 +57,7 @@ def with_an_end(draw: st.DrawFn) -> Situation:
     given, asked = EventKind.CONSENT_GIVEN, EventKind.CONSENT_REQUESTED
     for place, kind in enumerate(draw(st.sampled_from([[given], [asked], [given, asked]]))):
         at = add(at, draw(SHORT_GAPS))
-        life.append(event(kind, 8 + place, at=at, notice=ref(purpose_.current.version)))
+        life.append(event(kind, 8 + place, at=at, notice=draw(NOTICES)))
     return purpose_, folded(life), NOTHING_STANDS, add(at, draw(SHORT_GAPS))
 
 
@@ -88,7 +89,7 @@ class TestValidUntil:
 
     @given(situations(), st.timedeltas(timedelta(0), timedelta(9_000)))
     def test_without_end(self, situation: Situation, later: timedelta) -> None:
-        """Without `valid_until`, time alone never changes a yes or a no."""
+        """Without `valid_until`, time alone never changes a decision."""
         purpose_, consent, standing, now = situation
         decision = decide(purpose_, consent, standing, now)
         assume(decision.valid_until is None)

@@ -205,3 +205,18 @@ async def test_repeated(wire: Wire) -> None:
 
     assert (first.effect, again.effect) == (RECORDED, RECORDED)
     assert (await checked(wire, ANNA, "newsletter")).reason == shared.DECISION_REASON_WITHDRAWN
+
+
+async def test_repeated_from_elsewhere(wire: Wire) -> None:
+    """Nor is a withdrawal lost if the click came from another browser than the first one."""
+    await wire.update(ANNA, change("give", "newsletter"))
+    token = await acts.withdrawal_token(wire, ANNA, "newsletter")
+    await acts.redeem(
+        wire, token, request_id="click-1", evidence=shared.Evidence(session_reference="one")
+    )
+    await wire.update(ANNA, change("give", "newsletter"))
+    await acts.redeem(
+        wire, token, request_id="click-1", evidence=shared.Evidence(session_reference="two")
+    )
+
+    assert (await checked(wire, ANNA, "newsletter")).reason == shared.DECISION_REASON_WITHDRAWN

@@ -127,11 +127,11 @@ class TestRun:
         """It ends when it is cancelled in the middle of its pause, however long that is."""
         swept = asyncio.Event()
 
-        async def write(*args: Any) -> Any:
+        async def due(*args: Any) -> Any:
             swept.set()
-            return await store.write(*args)
+            return await store.due(*args)
 
-        sweeper = Sweeper(meddled(store, write=write), catalogue, clock)
+        sweeper = Sweeper(meddled(store, due=due), catalogue, clock)
         running = asyncio.create_task(sweeper.run(timedelta(days=1)))
         async with asyncio.timeout(10):
             await swept.wait()

@@ -161,6 +161,29 @@ class TestConcurrentWrites:
         assert compared >= len(SUBJECTS)
 
     @pytest.mark.parametrize("seed", range(5))
+    async def test_completes_past_the_snapshot(self, store: EventStore, seed: int) -> None:
+        """What happened while the snapshot was read is sent before the copy is called complete."""
+        await lived(store, seed)
+        await record(store, *(given(subject) for subject in SUBJECTS))
+        heads: list[Position] = []
+
+        async def subject_records(*args: Any) -> Any:
+            await record(store, given(ANNA))
+            answer = await store.subject_records(*args)
+            heads.append(await store.head())
+            return answer
+
+        copy = Copy()
+        async for one in synced(meddled(store, subject_records=subject_records), None):
+            copy.take(one)
+            if one.completes:
+                break
+
+        assert len(heads) > 3
+        assert copy.through == heads[-1]
+        assert copy.of(ANNA) == naive(await everything(store), ANNA, PURPOSES)
+
+    @pytest.mark.parametrize("seed", range(5))
     async def test_resumed(self, store: EventStore, seed: int) -> None:
         """A copy that was cut off anywhere after its completion goes on where it stands."""
         await lived(store, seed)

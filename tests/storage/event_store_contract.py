@@ -479,6 +479,18 @@ class EventStoreContract:
             EventKind.NOTICE_PUBLISHED,
         ]
 
+    async def test_a_request_sees_what_has_been_published(self, store: EventStore) -> None:
+        """Inside a request every notice is there, in order, its own included."""
+        first, second = NoticeRef("1", "en", b"\1" * 32), NoticeRef("1", "fr", b"\2" * 32)
+        await store.write(lambda one: one.publish(NEWSLETTER, first, "Title", "Text."))
+
+        def work(transaction: Transaction) -> tuple[list[NoticeRef], list[NoticeRef]]:
+            before = [one.notice for one in transaction.published()]
+            transaction.publish(NEWSLETTER, second, "Titre", "Texte.")
+            return before, [one.notice for one in transaction.published()]
+
+        assert await store.write(work) == ([first], [first, second])
+
     # --- what has run out --------------------------------------------------------------------
 
     async def test_due_finds_exactly_what_may_have_run_out(

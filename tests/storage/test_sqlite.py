@@ -430,6 +430,38 @@ async def test_damage_is_told_and_does_not_spread(store: SqliteEventStore, path:
     assert ([one.position for one in page.events], page.head) == ([2, 3], 3)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "statement"),
+    [
+        ("", "UPDATE event SET header = X'7B7D' WHERE position = 1"),
+        ("", "UPDATE event SET header = X'80' WHERE position = 1"),
+        ("", "DELETE FROM personal_part WHERE position = 1"),
+        ("", "UPDATE personal_part SET sealed = X'' WHERE position = 1"),
+        ("", "UPDATE consent SET choice_kind = 'consent_taken' WHERE position = 1"),
+        (".keys", "UPDATE subject SET wrapped_key = zeroblob(60) WHERE subject_id = 'anna'"),
+        (".keys", "UPDATE subject SET pseudonym = zeroblob(16) WHERE subject_id = 'anna'"),
+    ],
+)
+async def test_no_kind_of_damage_becomes_an_answer(
+    store: SqliteEventStore, path: Path, suffix: str, statement: str
+) -> None:
+    """What is not as it was written is an error to its readers, and others' answers stay right."""
+    await record(store, given(), given(BEN))
+    triggers = plainly(path, "SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+    plainly(path, *(f"DROP TRIGGER {name}" for (name,) in triggers))
+    plainly(path.with_name(path.name + suffix), statement)
+    refused = 0
+    for attempt in (store.events(START, 10), store.subject_record(ANNA)):
+        try:
+            await attempt
+        except StoreUnavailable:
+            refused += 1
+    _, ((ben,),) = await store.records([Question(NEWSLETTER, [BEN])])
+
+    assert refused
+    assert ben.consent.position == 2
+
+
 async def test_a_key_that_is_gone_loses_no_event(
     store: SqliteEventStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -124,6 +124,14 @@ async def test_no_other_url_is_a_store(url: str, clock: FakeClock) -> None:
             pass
 
 
+async def test_a_log_in_memory_has_a_url_too(clock: FakeClock) -> None:
+    """For a trial nothing has to be written anywhere."""
+    async with open_store("memory:", clock=clock) as store:
+        await record(store, given())
+
+        assert await store.head() == 1
+
+
 @pytest.mark.usefixtures("generous")
 async def test_files_are_for_their_owner_only(path: Path, clock: FakeClock) -> None:
     """Nobody else may read log, keys, master key or any file beside them, open or closed."""

@@ -14,6 +14,7 @@ from consentsvc.domain.catalogue import Notice
 from consentsvc.domain.events import EventKind
 from consentsvc.domain.identifiers import Position, SubjectId
 from consentsvc.service.notices import publish
+from consentsvc.storage import sqlite_files
 from consentsvc.storage import verify as verifying
 from consentsvc.storage.codec import leaf_hash
 from consentsvc.storage.errors import StoreRefused
@@ -418,6 +419,26 @@ def test_exchanged_subjects_are_found(path: Path, column: str) -> None:
     }
 
     assert {one.position for one in report.problems if one.table == "personal_part"} == concerned
+
+
+def test_a_subject_that_was_renamed_is_found(path: Path) -> None:
+    """Even who has the master key cannot give one person's consents to another."""
+    keyring = sqlite_files.read_only(path, None)
+    ((pseudonym, wrapped),) = ask(
+        keys_of(path), "SELECT pseudonym, wrapped_key FROM subject WHERE subject_id = 'anna'"
+    )
+    key = keyring.open_key(ANNA, pseudonym, wrapped)
+    rewrapped = keyring._wrap(key, pseudonym + b"hanna")
+    tamper(keys_of(path), (
+        "UPDATE subject SET subject_id = 'hanna', wrapped_key = ? WHERE subject_id = 'anna'",
+        (rewrapped,),
+    ))  # fmt: skip
+    report = verify(path)
+
+    assert first(report) == (9, "personal_part")
+    assert {one.what for one in report.problems} == {
+        "is about another person than the one whose key it is"
+    }
 
 
 def test_an_added_personal_part_is_found(path: Path) -> None:

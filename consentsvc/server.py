@@ -76,6 +76,9 @@ _OPTIONS = [
 # them lets their callers go elsewhere. Far above what the streams of one caller may take.
 _CONCURRENT_CALLS = 5_000
 
+# How long an answer that has been given may take to leave, once nothing else is under way.
+_LAST_ANSWERS = 1.0
+
 _HEALTH_EVERY = 1.0
 # A store that takes longer than this for its cheapest answer is no use to anybody.
 _HEALTH_ANSWER = 2.0
@@ -117,7 +120,8 @@ class Server:
         await asyncio.wait({stopping, idle}, return_when=asyncio.FIRST_COMPLETED)
         idle.cancel()
         if not stopping.done():
-            await self._grpc_server.stop(None)
+            # The last answers may still be on their way.
+            await self._grpc_server.stop(min(seconds, _LAST_ANSWERS))
         await stopping
 
     async def stop(self) -> None:

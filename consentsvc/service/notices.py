@@ -23,11 +23,15 @@ async def publish(store: EventStore, catalogue: Catalogue) -> int:
 
     Raises `NoticesChanged`, naming all of them, and then publishes nothing.
     """
-    return await store.write(partial(_publish, _notices(catalogue)))
+    notices = _notices(catalogue)
+    if not _new(notices, await store.published()):
+        return 0
+    # Another server may be doing the same at this moment: the append lock tells who was first.
+    return await store.write(partial(_publish, notices))
 
 
-def _publish(notices: list[Notice], transaction: Transaction) -> int:
-    known = {_name(one): one.notice.sha256 for one in transaction.published()}
+def _new(notices: list[Notice], published: list[Published]) -> list[Notice]:
+    known = {_name(one): one.notice.sha256 for one in published}
     changed = [
         " ".join(name)
         for notice in notices
@@ -36,7 +40,11 @@ def _publish(notices: list[Notice], transaction: Transaction) -> int:
     ]
     if changed:
         raise NoticesChanged(changed)
-    new = [one for one in notices if (one.purpose, one.version, one.locale) not in known]
+    return [one for one in notices if (one.purpose, one.version, one.locale) not in known]
+
+
+def _publish(notices: list[Notice], transaction: Transaction) -> int:
+    new = _new(notices, transaction.published())
     for notice in new:
         ref = NoticeRef(notice.version, notice.locale, notice.sha256)
         transaction.publish(notice.purpose, ref, notice.title, notice.text)

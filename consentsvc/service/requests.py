@@ -63,14 +63,10 @@ def repeatable(
     subject: SubjectId,
     work: Callable[[], Sequence[Outcome]],
 ) -> Written:
-    """Does the work each time: for work that a repeat can only leave as it is.
-
-    Raises `RequestIdReused` if the id was used for other content.
-    """
-    before = recall(transaction, request)
+    """Does the work each time, whatever the id was used for: a repeat can only leave it done."""
     outcomes = work()
     written = Written(outcomes, transaction.head)
-    if before is None:
+    if transaction.recall(request) is None:
         transaction.remember(request, subject, _encoded(written))
     return written
 

@@ -145,7 +145,7 @@ class ConsentServiceServicer(object):
         """Withdraws one consent through the token of a withdrawal link (one click, RFC 8058).
 
         Idempotent without end: the token never expires and may be redeemed again after a later
-        consent. Also a repeat with the same `request_id` is carried out anew, so that no withdrawal is
+        consent. It is carried out even if its `request_id` was used before, so that no withdrawal is
         lost to a caller that derives the id from the token. Works under a restriction and after a
         reported death. NOT_FOUND with reason LINK_UNKNOWN for a token that this service did not make.
         """

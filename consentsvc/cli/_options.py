@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 T = TypeVar("T")
 
+_LARGEST_PORT = 65_535
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 json_option = click.option(
@@ -90,6 +91,14 @@ def _content(file: Path | None) -> bytes | None:
     return None if file is None else file.read_bytes()
 
 
+def _possible_target(_context: click.Context, _option: click.Parameter, target: str) -> str:
+    """Refuses a port that there is not: gRPC would dial what is left of it by 65,536."""
+    port = target.rpartition(":")[2]
+    if port.isdecimal() and int(port) > _LARGEST_PORT:
+        raise click.BadParameter(f"there is no port {port}")
+    return target
+
+
 def asks_service(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the options that say where the service is, and itself as `service`."""
 
@@ -97,6 +106,7 @@ def asks_service(command: Callable[..., None]) -> Callable[..., None]:
         "--target",
         metavar="HOST:PORT",
         envvar="CONSENT_TARGET",
+        callback=_possible_target,
         default="127.0.0.1:50051",
         show_default=True,
         help="Where the service is.  [CONSENT_TARGET]",

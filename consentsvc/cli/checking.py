@@ -85,6 +85,9 @@ def _check_each(
 
     # Read whole before anything is asked: waiting for more would count as the service's delay.
     subjects = standard_input()
+    if not subjects:
+        # A program that was to name them may have failed: nobody has said yes.
+        raise click.UsageError("no subject came on standard input")
 
     async def checking(client: "AsyncConsentClient") -> Exit:
         code = Exit.YES

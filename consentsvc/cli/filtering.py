@@ -62,10 +62,10 @@ def filter_command(
     length, and - reads it from standard input. Files are UTF-8; a byte order mark is dropped,
     empty lines are skipped, and anything else that is not CSV is refused with its line (exit 64).
 
-    Files that have the names of the results are deleted first. The results grow as FILE.partial
-    and get their names once both are complete, the refused first: without an allowed file there
-    was no answer. If the service fails midway (exit 2) or the run is interrupted (exit 130),
-    neither is left.
+    Files that have the names of the results are deleted once the list's header has been read. The
+    results grow as FILE.partial and get their names once both are complete, the refused first:
+    without an allowed file there was no answer. If the service fails midway (exit 2) or the run is
+    interrupted (exit 130), neither is left.
 
     A subject that cannot be answered for, such as a malformed one, stands among the refused with
     the reason NOT_CHECKED, which is not a no. Then both files are complete, and the exit is 2.

@@ -84,13 +84,16 @@ class Keyring:
         """Raises `Damaged` if the master key is not the one that the keys were made with."""
         self._unwrap(wrapped, _CHECK)
 
-    def secrets(self, connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, bytes]:
-        """Reads the store's own secrets, making those that are missing."""
+    def make_secrets(self, connection: sqlite3.Connection, names: Sequence[str]) -> None:
+        """Makes the secrets of a new store."""
         for name in names:
             connection.execute(
-                "INSERT INTO secret (name, wrapped) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO secret (name, wrapped) VALUES (?, ?)",
                 (name, self._wrap(self._random_bytes(KEY_BYTES), name.encode())),
             )
+
+    def secrets(self, connection: sqlite3.Connection) -> dict[str, bytes]:
+        """Reads the store's own secrets."""
         rows = connection.execute("SELECT name, wrapped FROM secret").fetchall()
         return {name: self.open_secret(name, wrapped) for name, wrapped in rows}
 

@@ -75,6 +75,7 @@ class SqliteEventStore:
         self._pages = pages
         self._clock = clock
         self._random_bytes = random_bytes
+        self._inodes = _inodes(files)
         self._notices = Notices()
         self._commits = GroupCommit(self._commit)
         self._known_head = Position(0)
@@ -200,9 +201,9 @@ class SqliteEventStore:
             self._grown.set()
             self._grown = asyncio.Event()
 
-    @staticmethod
-    async def _read(database: Database, query: Callable[[sqlite3.Connection], T]) -> T:
+    async def _read(self, database: Database, query: Callable[[sqlite3.Connection], T]) -> T:
         try:
+            self._refuse_other_files()
             return await database.run(query)
         except (sqlite3.Error, Damaged) as error:
             raise StoreUnavailable("the store cannot be read now") from error
@@ -220,6 +221,11 @@ class SqliteEventStore:
         self._grow_to(head)
         return outcomes
 
+    def _refuse_other_files(self) -> None:
+        """Raises if the files were removed or replaced: what is written would be nobody's."""
+        if _inodes(self._files) != self._inodes:
+            raise sqlite3.OperationalError("the store's files are not those that were opened")
+
     def _commit_now(
         self, connection: sqlite3.Connection, group: Sequence[_Unit]
     ) -> tuple[list[object], Position, Position]:
@@ -229,6 +235,7 @@ class SqliteEventStore:
             before, _ = sqlite_states.last_event(connection)
             outcomes = [self._one(connection, pseudonyms, unit) for unit in group]
             head, _ = sqlite_states.last_event(connection)
+            self._refuse_other_files()
         return outcomes, before, head
 
     def _one(
@@ -257,6 +264,18 @@ class SqliteEventStore:
             return Failed(_not_written(error) if stored else error)
         connection.execute("RELEASE request")
         return outcome
+
+
+def _inodes(files: Files) -> list[tuple[int, int] | None]:
+    found: list[tuple[int, int] | None] = []
+    for file in (files.log, files.keys):
+        try:
+            status = file.stat()
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_dev, status.st_ino))
+    return found
 
 
 # What SQLite refuses of one statement and its request: a row against the rules, a value too large.

@@ -14,7 +14,9 @@ from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.migrations import migrate
 
-_SECRETS = ("links", "requests", "tokens")
+# What links, request ids and tokens are made with: were one made anew, every link that was ever
+# sent would be dead, and every repeat would count as new.
+SECRETS = ("links", "requests", "tokens")
 
 
 class Files(NamedTuple):
@@ -74,16 +76,19 @@ def _prepare_keys(log: Path, keys: Path, keyring: Keyring) -> tuple[bytes, dict[
         with writing(connection):
             if connection.execute("SELECT 1 FROM identity").fetchone() is None:
                 keyring.make_identity(connection)
+                keyring.make_secrets(connection, SECRETS)
             store_id, check = connection.execute(
                 "SELECT store_id, master_check FROM identity"
             ).fetchone()
             try:
                 keyring.check_master(check)
-                opened = keyring.secrets(connection, _SECRETS)
+                opened = keyring.secrets(connection)
             except Damaged as error:
                 raise StoreRefused(
                     f"the master key does not open {keys}: restore the one that it was made with"
                 ) from error
+            if missing := [name for name in SECRETS if name not in opened]:
+                raise StoreRefused(f"{keys} has lost its {', '.join(missing)} secret: restore it")
             # Nobody has a key before the log is there. Were it made anew now, its first positions
             # would pass for those that callers hold tokens of.
             used = connection.execute("SELECT 1 FROM subject LIMIT 1").fetchone() is not None

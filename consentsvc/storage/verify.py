@@ -22,6 +22,15 @@ from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.migrations import expected_schema, schema_of
 
 # Problems that are kept. A store that is wrong in one way is often wrong in that way everywhere.
+_OUT_OF_REACH = (
+    "SQLITE_CANTOPEN",
+    "SQLITE_READONLY",
+    "SQLITE_PERM",
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_FULL",
+)
+
 KEPT = 100
 
 # Events looked at in one view of the log: short, so that a server that writes meanwhile can go on
@@ -129,6 +138,9 @@ class Found:
         except (sqlite3.DatabaseError, TypeError, AttributeError, ValueError) as error:
             # Not its message: some of them quote what could not be read.
             name = getattr(error, "sqlite_errorname", type(error).__name__)
+            if name.startswith(_OUT_OF_REACH):
+                # Nothing was found out about what the file holds.
+                raise StoreRefused(f"the store cannot be read now ({name})") from error
             self.log(position(), table, f"cannot be read ({name})")
 
     def _add(self, rank: int, position: object, table: str, what: str) -> None:

@@ -9,7 +9,9 @@ INSTALLED := .venv/.installed
 PROTO_BIN := .venv-proto/bin
 GENERATOR := .venv-proto/.installed
 
-INSTALL := -m pip --disable-pip-version-check install --quiet
+# A lock file names everything, so there is nothing to resolve: what was released since is not looked at.
+INSTALL := -m pip --disable-pip-version-check install --quiet --no-deps
+LOCKED  := $(INSTALL) --require-hashes -r
 PYTEST  := $(BIN)/pytest --numprocesses auto --maxprocesses $(WORKERS)
 # What is pinned stays so, unless: make lock LOCK=--upgrade
 RESOLVE := $(BIN)/uv --quiet --no-config --system-certs pip compile $(LOCK) --universal --python-version 3.11 \
@@ -82,12 +84,12 @@ clean: ## Remove what was made, but no data
 $(INSTALLED): pyproject.toml requirements/dev.txt tools/bootstrap.sh
 	@echo "Installing into .venv/, which takes about half a minute"
 	@tools/bootstrap.sh "$(PYTHON)" .venv
-	@$(BIN)/python $(INSTALL) --require-hashes -r requirements/dev.txt
-	@$(BIN)/python $(INSTALL) --no-deps --no-build-isolation --editable .
+	@$(BIN)/python $(LOCKED) requirements/dev.txt
+	@$(BIN)/python $(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
 $(GENERATOR): requirements/proto.txt tools/bootstrap.sh
 	@echo "Installing into .venv-proto/"
 	@tools/bootstrap.sh "$(PYTHON)" .venv-proto
-	@$(PROTO_BIN)/python $(INSTALL) --require-hashes -r requirements/proto.txt
+	@$(PROTO_BIN)/python $(LOCKED) requirements/proto.txt
 	@touch $@

@@ -1,9 +1,9 @@
 """Tokens and cursors: opaque to callers, a position bound to its log inside.
 
-A token begins with a mark that other bytes do not bear, a link's for one. It names its kind, so that
-a page token is never taken for a cursor, and the first bytes of the log's id, so that a position of
-another log is refused instead of misread. A keyed hash at its end tells a token that was cut,
-altered or made up.
+A token begins with a mark that other bytes do not bear, a link's for one. It names its kind, so
+that a page token is never taken for a cursor, and the first bytes of the log's id, so that a
+position of another log is refused instead of misread. A keyed hash at its end tells a token that
+was cut, altered or made up.
 """
 
 import base64
@@ -16,8 +16,8 @@ from typing import NamedTuple
 from consentsvc.domain.errors import InvalidRequest, PositionUnknown
 from consentsvc.domain.identifiers import Position
 
-# Anything that does not begin with it is no token at all, rather than one of another log. With seven
-# bytes, what was sealed at random begins so less often than anybody will ask.
+# Anything that does not begin with it is no token at all, rather than one of another log. What was
+# sealed at random begins with seven given bytes less often than anybody will ask.
 _MARK = b"consent"
 _STORE = 8
 _POSITION = 8

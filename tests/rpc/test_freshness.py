@@ -1,5 +1,6 @@
 """How fresh, or how old, an answer is."""
 
+import base64
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -208,6 +209,19 @@ async def test_garbage(wire: Wire, garbage: str) -> None:
 
         assert (refusal.code.name, refusal.reason) == ("INVALID_ARGUMENT", "INVALID_FIELD")
         assert refusal.fields == (path,)
+
+
+async def test_bytes_of_other_things(wire: Wire) -> None:
+    """Bytes of a link are no token, whatever they begin with.
+
+    A link's first byte is as good as random. Where it was the letter of a kind, the link was once
+    called a token of another log, OUT_OF_RANGE.
+    """
+    for first in range(256):
+        other = base64.urlsafe_b64encode(bytes([first]) * 48).decode()
+        refusal = await refused(wire.check("anna", "newsletter", consistency=at_least(other)))
+
+        assert (refusal.reason, refusal.code.name) == ("INVALID_FIELD", "INVALID_ARGUMENT")
 
 
 async def test_altered(wire: Wire) -> None:

@@ -11,7 +11,6 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-from consentsvc.catalogue._toml import File, Mistake, Table
 from consentsvc.domain import identifiers
 from consentsvc.domain.catalogue import (
     Catalogue,
@@ -27,6 +26,7 @@ from consentsvc.domain.catalogue import (
 )
 from consentsvc.domain.errors import InvalidRequest
 from consentsvc.domain.identifiers import PurposeId
+from consentsvc.toml_reading import File, Mistake, Table
 
 __all__ = ["CatalogueInvalid", "Mistake", "load"]
 
@@ -117,12 +117,15 @@ class _Reading:
             evidence=frozenset(table.choices("evidence", _EVIDENCE)),
             versions=tuple(self._versions(table)),
             trackers=tuple(self._tracker(one) for one in table.array("trackers")),
+            takes_scope=table.flag("takes_scope", required=False),
         )
         if purpose.basis is LegalBasis.LEGITIMATE_INTEREST:
             if purpose.needs_confirmation:
                 table.report("must be false: nobody is asked beforehand", "needs_confirmation")
             if purpose.validity_months is not None:
                 table.report("must be left out: an objection does not expire", "validity_months")
+            if purpose.takes_scope:
+                table.report("must be false: data is published on consent only", "takes_scope")
         return purpose
 
     def _controller_of(self, table: Table) -> Controller:

@@ -11,11 +11,12 @@ import json
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
-from consentsvc.domain.errors import UnknownNotice, UnknownPurpose
+from consentsvc.domain.errors import ScopeNeeded, ScopeNotTaken, UnknownNotice, UnknownPurpose
 from consentsvc.domain.identifiers import PurposeId
+from consentsvc.domain.words import Word
 
 
-class LegalBasis(enum.Enum):
+class LegalBasis(Word):
     """What makes a purpose lawful, and so what holds while nobody has said anything."""
 
     CONSENT = "consent"
@@ -24,7 +25,7 @@ class LegalBasis(enum.Enum):
     """Permitted until the subject objects."""
 
 
-class TrackerKind(enum.Enum):
+class TrackerKind(Word):
     """What a tracker is made of."""
 
     COOKIE = "cookie"
@@ -32,7 +33,7 @@ class TrackerKind(enum.Enum):
     PIXEL = "pixel"
 
 
-class EvidenceField(enum.Enum):
+class EvidenceField(Word):
     """Evidence that is kept only for the purposes that ask for it, and dropped for all others."""
 
     IP_ADDRESS = "ip_address"
@@ -112,7 +113,8 @@ class Purpose:
     """What consent is asked for. Belongs to one controller and never answers for another.
 
     `validity_months` is None for a consent that lasts until it is taken back. `versions` holds at
-    least one, the oldest first.
+    least one, the oldest first. `takes_scope`: it is about the publication of contact data, and
+    decided for each contact, domain, role and field.
     """
 
     id: PurposeId
@@ -123,6 +125,7 @@ class Purpose:
     evidence: frozenset[EvidenceField]
     versions: tuple[NoticeVersion, ...]
     trackers: tuple[Tracker, ...]
+    takes_scope: bool = False
 
     @property
     def current(self) -> NoticeVersion:
@@ -180,6 +183,20 @@ class Catalogue:
         purpose = self.purposes.get(PurposeId(purpose_id))
         if purpose is None:
             raise UnknownPurpose.field(field, "is not a purpose of the catalogue")
+        return purpose
+
+    def undivided(self, purpose_id: str, field: str = "purpose_id") -> Purpose:
+        """The same, if it is decided for an account as a whole; `ScopeNeeded` otherwise."""
+        purpose = self.purpose(purpose_id, field)
+        if purpose.takes_scope:
+            raise ScopeNeeded.field(field, "is decided for each contact, domain, role and field")
+        return purpose
+
+    def divided(self, purpose_id: str, field: str = "purpose_id") -> Purpose:
+        """The same, if choices on it carry a scope; `ScopeNotTaken` otherwise."""
+        purpose = self.purpose(purpose_id, field)
+        if not purpose.takes_scope:
+            raise ScopeNotTaken.field(field, "is not about the publication of contact data")
         return purpose
 
 

@@ -1,13 +1,12 @@
 """What a change asks for, and which event it becomes."""
 
-import enum
-
 from consentsvc.domain.catalogue import LegalBasis, Purpose
 from consentsvc.domain.consent import Consent
 from consentsvc.domain.events import Actor, ActorKind, EventKind, NoticeRef
+from consentsvc.domain.words import Word
 
 
-class Action(enum.Enum):
+class Action(Word):
     """What a caller may ask for on a subject's behalf."""
 
     GIVE = "give"
@@ -34,19 +33,27 @@ _EVENT = {
 }
 
 
-def event_for(
-    action: Action, actor: Actor, purpose: Purpose, consent: Consent, notice: NoticeRef | None
-) -> EventKind | None:
-    """Says which event records the change, or None if the change changes nothing.
+def kind_for(action: Action, actor: Actor, purpose: Purpose) -> EventKind:
+    """Says which kind of event records a change that changes something.
 
     Only the subject gives consent, and where the purpose asks for confirmation not even they do so
-    at once: what is then recorded is a request. Giving and asking always count anew.
+    at once: what is then recorded is a request.
     """
     if action is Action.GIVE and (
         actor.kind is not ActorKind.SUBJECT or purpose.needs_confirmation
     ):
         return EventKind.CONSENT_REQUESTED
-    kind = _EVENT[action]
+    return _EVENT[action]
+
+
+def event_for(
+    action: Action, actor: Actor, purpose: Purpose, consent: Consent, notice: NoticeRef | None
+) -> EventKind | None:
+    """Says which event records the change, or None if the change changes nothing.
+
+    Giving and asking always count anew.
+    """
+    kind = kind_for(action, actor, purpose)
     match kind:
         case EventKind.CONSENT_REFUSED:
             changes = not _said(kind, consent, notice) or consent.request is not None

@@ -1,6 +1,5 @@
 """From state, purpose and time to an answer with its reason: one function for every caller."""
 
-import enum
 from collections.abc import Container
 from datetime import timedelta
 from typing import NamedTuple
@@ -10,12 +9,13 @@ from consentsvc.domain.consent import Consent, Request, Standing
 from consentsvc.domain.events import EventKind, NoticeRef
 from consentsvc.domain.identifiers import Position
 from consentsvc.domain.instants import Instant, add, add_months
+from consentsvc.domain.words import Word
 
 REQUEST_OPEN_FOR = timedelta(days=30)
 """How long a request waits for the subject: 30 × 24 hours, whatever the calendar says."""
 
 
-class Reason(enum.Enum):
+class Reason(Word):
     """Why a decision is what it is; `decide` looks for them in one fixed order."""
 
     DECEASED = "deceased"

@@ -23,7 +23,10 @@ class Error(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One field that is wrong: its path in the request, and what is asked of it."""
+    """One field that is wrong: its path in the request, and what is asked of it.
+
+    An empty path is the message as a whole.
+    """
 
     field: str
     description: str
@@ -37,7 +40,11 @@ class InvalidRequest(Error):
     def __init__(self, violations: Sequence[Violation], **facts: str) -> None:
         self.violations = tuple(violations)
         super().__init__(
-            "; ".join(f"{one.field}: {one.description}" for one in self.violations), **facts
+            "; ".join(
+                f"{one.field}: {one.description}" if one.field else one.description
+                for one in self.violations
+            ),
+            **facts,
         )
 
     @classmethod
@@ -75,6 +82,24 @@ class ScopeNotTaken(InvalidRequest):
     """The purpose does not take the scope that was sent."""
 
     reason = "SCOPE_NOT_TAKEN"
+
+
+class ScopeNeeded(InvalidRequest):
+    """The purpose is decided for each contact, domain, role and field, and none was named."""
+
+    reason = "SCOPE_NEEDED"
+
+
+class InvalidScope(InvalidRequest):
+    """The scope is none of account, contact, domain and role, each inside the one before."""
+
+    reason = "INVALID_SCOPE"
+
+
+class RoleNotOffered(InvalidRequest):
+    """Nobody who publishes the domain offers a consent to contacts in that role."""
+
+    reason = "ROLE_NOT_OFFERED"
 
 
 class LinkUnknown(Error):

@@ -1,14 +1,15 @@
 """What can happen to a consent. An event is appended once and never changes."""
 
-import enum
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
+from consentsvc.domain.scope import ContactField, Scope
+from consentsvc.domain.words import Word
 
 
-class EventKind(enum.Enum):
+class EventKind(Word):
     """The stored names, after the W3C Data Privacy Vocabulary; they outlive every class here."""
 
     CONSENT_REQUESTED = "consent_requested"
@@ -23,6 +24,7 @@ class EventKind(enum.Enum):
     RESTRICTION_LIFTED = "restriction_lifted"
     DEATH_REPORTED = "death_reported"
     NOTICE_PUBLISHED = "notice_published"
+    PUBLICATION_REPORTED = "publication_reported"
 
 
 CHOICES = frozenset(
@@ -35,6 +37,9 @@ CHOICES = frozenset(
 )
 """The kinds of which the latest decides."""
 
+DENIALS = CHOICES - {EventKind.CONSENT_GIVEN}
+"""The choices that are a no, whoever's."""
+
 STANDINGS = frozenset(
     {
         EventKind.PROCESSING_RESTRICTED,
@@ -45,7 +50,7 @@ STANDINGS = frozenset(
 """The kinds that concern every purpose of a subject and so name none."""
 
 
-class ActorKind(enum.Enum):
+class ActorKind(Word):
     """Who caused an event, seen from the subject."""
 
     SUBJECT = "subject"
@@ -54,13 +59,34 @@ class ActorKind(enum.Enum):
     SYSTEM = "system"
 
 
-class RevocationReason(enum.Enum):
+class RevocationReason(Word):
     """Why somebody other than the subject ended a consent."""
 
     SUBJECT_CHANGED = "subject_changed"
     TRANSFERRED_AWAY = "transferred_away"
     LEGAL_BASIS_CHANGED = "legal_basis_changed"
     INVALID = "invalid"
+
+
+class ReportOutcome(Word):
+    """What a registry did with what it was told."""
+
+    APPLIED = "applied"
+    REFUSED = "refused"
+
+
+class PublicationReport(NamedTuple):
+    """What a registry was told about a contact, and what it made of it.
+
+    `resolved_at` is the position at which was resolved what it was told. `published` are the fields
+    that it was told to show, or shows by its own rules. `code` is the registry's own answer.
+    """
+
+    outcome: ReportOutcome
+    registry: str
+    resolved_at: Position
+    published: frozenset[ContactField]
+    code: int | None = None
 
 
 class Actor(NamedTuple):
@@ -95,7 +121,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """The part of an event that is about a person: sealed under that person's key."""
+    """The part of an event that is about a person: sealed under that person's key.
+
+    `scope` is there for a choice, request or report on a purpose that takes one, and for no other.
+    """
 
     subject: SubjectId
     actor: Actor
@@ -103,6 +132,8 @@ class Personal:
     evidence: Evidence = Evidence()
     claimed_at: Instant | None = None
     revocation: RevocationReason | None = None
+    scope: Scope | None = None
+    report: PublicationReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import re
 from typing import NewType
 
 from consentsvc.domain.errors import InvalidRequest
+from consentsvc.domain.scope import ContactId, DomainName
 
 SubjectId = NewType("SubjectId", str)
 ActorId = NewType("ActorId", str)
@@ -24,6 +25,9 @@ START = Position(0)
 
 _PRINTABLE = re.compile(r"[\x21-\x7e]{1,256}")
 _PURPOSE = re.compile(r"(?:[a-z][a-z0-9_]{0,62}\.)?[a-z][a-z0-9_]{0,62}")
+_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?!\d+$){_LABEL}")  # an address of numbers is no name
+_LONGEST_NAME = 253
 _REQUEST = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -40,6 +44,22 @@ def actor_id(value: str, field: str = "actor.id") -> ActorId:
 def request_id(value: str, field: str = "request_id") -> RequestId:
     """Accepts 1 to 128 characters of printable ASCII without spaces."""
     return RequestId(_match(_REQUEST, value, field, "1 to 128"))
+
+
+def contact_id(value: str, field: str = "contact_id") -> ContactId:
+    """Accepts 1 to 256 characters of printable ASCII without spaces."""
+    return ContactId(_match(_PRINTABLE, value, field, "1 to 256"))
+
+
+def domain_name(value: str, field: str = "domain") -> DomainName:
+    """Accepts a domain name of two labels or more, as A-labels (RFC 5890) in any case.
+
+    A name in letters of other scripts is turned into A-labels before it comes here.
+    """
+    name = value.lower()
+    if len(name) > _LONGEST_NAME or not _DOMAIN.fullmatch(name):
+        raise InvalidRequest.field(field, "must be a domain name")
+    return DomainName(name)
 
 
 def purpose_id(value: str, field: str = "purpose_id") -> PurposeId:

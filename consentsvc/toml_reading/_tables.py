@@ -5,9 +5,10 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from typing import TypeVar
 
-from consentsvc.catalogue._lines import Key, locate
+from consentsvc.toml_reading._lines import Key, locate
 
 T = TypeVar("T")
 
@@ -109,6 +110,18 @@ class Table:
         """The last key on the way to it."""
         return str(self.key[-1])
 
+    def has(self, name: str) -> bool:
+        """Whether the key is there: what is read only then may be left out."""
+        return name in self._values
+
+    def leave(self) -> None:
+        """Leaves the rest unread, where it cannot be told what belongs there."""
+        self._asked.update(self._values)
+
+    def names(self) -> list[str]:
+        """All keys, in their order."""
+        return list(self._values)
+
     def strays(self) -> list[str]:
         """The keys that were never asked for."""
         return [name for name in self._values if name not in self._asked]
@@ -131,9 +144,30 @@ class Table:
             self.report("must be one line", name)
         return text
 
-    def flag(self, name: str) -> bool:
-        """True or false."""
-        return self._read(name, bool, "true or false") or False
+    def lines(self, name: str) -> Iterator[tuple[int, str]]:
+        """Texts, each on one line, with their places; none if the key is left out."""
+        for place, value in enumerate(self._read(name, list, "an array", required=False) or []):
+            if isinstance(value, str) and len(value.strip().splitlines()) == 1:
+                yield place, value.strip()
+            else:
+                self.report("must be a string on one line", name, place)
+
+    def moment(self, name: str) -> datetime | None:
+        """A day, which stands for its first moment in UTC, or a moment with its offset."""
+        self._asked.add(name)
+        value = self._values.get(name)
+        if isinstance(value, datetime):
+            if value.tzinfo is not None:
+                return value
+        elif isinstance(value, date):
+            return datetime.combine(value, time(), UTC)
+        if name in self._values:
+            self.report("must be a day, like 2025-08-21, or a moment with an offset", name)
+        return None
+
+    def flag(self, name: str, *, required: bool = True) -> bool:
+        """True or false; false if it may be left out and is."""
+        return self._read(name, bool, "true or false", required=required) or False
 
     def number(self, name: str, low: int, high: int) -> int | None:
         """A whole number within bounds, or nothing."""
@@ -152,10 +186,13 @@ class Table:
             self.report(f"must be {_one_of(options)}", name)
         return otherwise
 
-    def choices(self, name: str, options: Mapping[str, T]) -> Iterator[T]:
-        """What any of the options stand for; none if the key is left out."""
-        for place, value in enumerate(self._read(name, list, "an array", required=False) or []):
-            if isinstance(value, str) and value in options:
+    def choices(self, name: str, options: Mapping[str, T], *, once: bool = False) -> Iterator[T]:
+        """What any of the options stand for, each only once if so; none if the key is left out."""
+        values = self._read(name, list, "an array", required=False) or []
+        for place, value in enumerate(values):
+            if once and value in values[:place]:
+                self.report("is listed twice", name, place)
+            elif isinstance(value, str) and value in options:
                 yield options[value]
             else:
                 self.report(f"must be {_one_of(options)}", name, place)

@@ -1,0 +1,127 @@
+"""EPP `contact:disclose` (RFC 5733, section 2.9): the complete list, never a delta.
+
+One element carries one flag, so the list names the exceptions to what the server does by itself: a
+hiding server is told what it may show, a showing one what it must hide. Some servers reset on
+update what the list does not name, which is why it is complete or not there at all.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from consentsvc.domain.publication.profile import Encoder
+from consentsvc.domain.publication.resolve import Operation, Outcome, Resolution
+from consentsvc.domain.publication.wire import Commands, Data, Disclose, DiscloseList, Sent
+from consentsvc.domain.scope import ContactField
+
+ELEMENTS: Mapping[str, frozenset[ContactField]] = {
+    "name": frozenset({ContactField.NAME}),
+    "org": frozenset({ContactField.ORGANIZATION}),
+    "addr": frozenset(
+        {
+            ContactField.STREET,
+            ContactField.CITY,
+            ContactField.STATE_PROVINCE,
+            ContactField.POSTAL_CODE,
+            ContactField.COUNTRY,
+        }
+    ),
+    "voice": frozenset({ContactField.PHONE, ContactField.PHONE_EXT}),
+    "fax": frozenset({ContactField.FAX, ContactField.FAX_EXT}),
+    "email": frozenset({ContactField.EMAIL}),
+    # FRED registries
+    "vat": frozenset({ContactField.VAT}),
+    "ident": frozenset({ContactField.IDENT}),
+    "notifyEmail": frozenset({ContactField.NOTIFY_EMAIL}),
+    # .gov, in the place of addr
+    "street": frozenset({ContactField.STREET}),
+    "city": frozenset({ContactField.CITY}),
+    "sp": frozenset({ContactField.STATE_PROVINCE}),
+    "pc": frozenset({ContactField.POSTAL_CODE}),
+    "cc": frozenset({ContactField.COUNTRY}),
+}
+"""What can be listed, each with the fields that it stands for; a registry knows some of them."""
+
+_POSTAL = frozenset({"name", "org", "addr", "street", "city", "sp", "pc", "cc"})
+
+
+def commands(
+    encoder: Encoder,
+    resolution: Resolution,
+    previous: Sent,
+    data_changed: frozenset[ContactField],
+) -> Commands:
+    """What to send for a contact, given what was last sent and accepted."""
+    lists = _Lists(encoder, resolution)
+    if resolution.operation is not Operation.UPDATE:
+        return (lists.created(),)
+    before = lists.shown_by(previous)
+    now = lists.shown
+    if lists.same(before, now):
+        return (Disclose(),)
+    if not data_changed:
+        return (lists.updated(now),)
+    # Old data is never shown under a new permission, and new data never under one that has ended.
+    between = before & now
+    steps: list[Disclose | Data] = []
+    if not lists.same(between, before):
+        steps.append(lists.updated(between))
+    steps.append(Data(data_changed))
+    if not lists.same(now, between):
+        steps.append(lists.updated(now))
+    return tuple(steps)
+
+
+def state(encoder: Encoder, resolution: Resolution) -> Disclose:
+    """What stands at the registry once the commands were accepted."""
+    lists = _Lists(encoder, resolution)
+    return lists.updated(lists.shown)
+
+
+class _Lists:
+    """Makes and reads the lists of one contact at one registry."""
+
+    def __init__(self, encoder: Encoder, resolution: Resolution) -> None:
+        self._resolution = resolution
+        self._shows = encoder.shows
+        self._forced = frozenset() if resolution.verified else encoder.forced
+        self._all = frozenset(resolution.elements)
+        results = resolution.results
+        self.shown = frozenset(
+            element
+            for element, fields in resolution.elements.items()
+            if _is_shown(results[one].outcome for one in fields if one in results)
+        )
+
+    def created(self) -> Disclose:
+        """The list for an object that is not there yet: none if it names nothing."""
+        named = self._named(self.shown) - self._forced
+        return Disclose(self._list(named) if named else None)
+
+    def updated(self, shown: frozenset[str]) -> Disclose:
+        """The list that leaves exactly these elements shown."""
+        return Disclose(self._list(self._named(shown) | self._forced))
+
+    def shown_by(self, sent: Sent) -> frozenset[str]:
+        """What an earlier list left shown; without one, what the server shows by itself."""
+        listed = sent.listed if isinstance(sent, Disclose) else None
+        if listed is None or listed.flag is self._shows:
+            # A flag that says what the server does anyway leaves it at that.
+            return self._all if self._shows else frozenset()
+        return self._all - listed.elements if self._shows else listed.elements & self._all
+
+    def same(self, one: frozenset[str], other: frozenset[str]) -> bool:
+        """Whether two states are alike, but for what the registry decides."""
+        return one - self._forced == other - self._forced
+
+    def _named(self, shown: frozenset[str]) -> frozenset[str]:
+        return self._all - shown if self._shows else shown
+
+    def _list(self, elements: frozenset[str]) -> DiscloseList:
+        postal = elements & _POSTAL
+        types = self._resolution.contact.postal_types if postal else frozenset()
+        return DiscloseList(not self._shows, elements, types)
+
+
+def _is_shown(outcomes: Iterable[Outcome]) -> bool:
+    """Whether all fields that hold a value are published, and one does."""
+    valued = [one for one in outcomes if one not in {Outcome.ABSENT, Outcome.NOT_OUTPUT}]
+    return bool(valued) and all(one is Outcome.PUBLISH for one in valued)

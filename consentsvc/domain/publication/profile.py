@@ -1,0 +1,290 @@
+"""A registry's rules as data: who may publish what, and which switch it has.
+
+A profile is a list of clauses, and for each field the first that fits decides. Clauses have dates,
+so that what was right last year can still be told. `consentsvc.profiles` reads profiles from files
+and answers for what is promised here of them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
+
+from consentsvc.domain.instants import Instant
+from consentsvc.domain.publication.facts import Contact, Domain
+from consentsvc.domain.scope import COMMON_FIELDS, ContactField, DomainName, Role
+from consentsvc.domain.words import Word
+
+
+class Rule(Word):
+    """What holds for a field before anybody is asked, and whose word counts."""
+
+    ALWAYS = "always"
+    OPT_IN = "opt_in"
+    OPT_OUT = "opt_out"
+    NEVER = "never"
+
+
+class Control(Word):
+    """Who decides what the public sees."""
+
+    OURS = "ours"
+    REGISTRY_KNOB = "registry_knob"
+    REGISTRY_FIXED = "registry_fixed"
+
+
+class Instead(Word):
+    """What the public sees where a value is not published."""
+
+    REDACT = "redact"
+    REPLACE = "replace"
+
+
+class Switch(Word):
+    """What the registry's switch belongs to."""
+
+    NONE = "none"
+    CONTACT = "contact"
+    DOMAIN = "domain"
+
+
+class Publisher(Word):
+    """Who shows the data: the registrar in its own RDAP, or the registry."""
+
+    REGISTRAR = "registrar"
+    REGISTRY = "registry"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What must be so for a clause to fit; None asks nothing.
+
+    `since` and `before` are about the moment of registration, or of a later transfer.
+    """
+
+    legal: bool | None = None
+    has_personal_data: bool | None = None
+    verified: bool | None = None
+    in_trade: bool | None = None
+    since: Instant | None = None
+    before: Instant | None = None
+
+    def fits(self, contact: Contact, legal: bool, domain: Domain, verified: bool) -> bool:
+        """Whether it is so."""
+        came = max(domain.registered_at, domain.transferred_at or domain.registered_at)
+        return (
+            self.legal in {None, legal}
+            and self.has_personal_data in {None, contact.has_personal_data}
+            and self.verified in {None, verified}
+            and self.in_trade in {None, contact.in_trade}
+            and (self.since is None or came >= self.since)
+            and (self.before is None or came < self.before)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One row of the rules: for these fields in these roles, on this condition, at these times.
+
+    Fields of one `group` are published together or not at all. From `valid_from` (inclusive) to
+    `valid_to` (exclusive).
+    """
+
+    roles: frozenset[Role]
+    fields: frozenset[ContactField]
+    rule: Rule
+    control: Control
+    instead: Instead = Instead.REDACT
+    group: str | None = None
+    condition: Condition = Condition()
+    valid_from: Instant | None = None
+    valid_to: Instant | None = None
+
+    def valid(self, at: Instant) -> bool:
+        """Whether it is in force at a moment."""
+        return (self.valid_from is None or at >= self.valid_from) and (
+            self.valid_to is None or at < self.valid_to
+        )
+
+
+class Table(dict[ContactField, Clause]):
+    """The clause that decides each field; a field that is not in it is not part of the output.
+
+    `order` are the fields to tell of: the common ones, and what else the registry outputs. `groups`
+    are the switches, each with the fields that share it.
+    """
+
+    def __init__(self, clauses: Mapping[ContactField, Clause]) -> None:
+        super().__init__(clauses)
+        rare = sorted(self.keys() - COMMON_FIELDS, key=lambda one: one.value)
+        self.order = (*COMMON_FIELDS, *rare)
+        groups: dict[str, list[ContactField]] = {}
+        for one, clause in clauses.items():
+            if clause.group is not None:
+                groups.setdefault(clause.group, []).append(one)
+        self.groups = {group: tuple(fields) for group, fields in groups.items()}
+
+
+NO_TABLE = Table({})
+"""Nothing is output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoder:
+    """How a wish is told to the registry, and for an EPP `disclose` what the server does by itself.
+
+    `name` is one of `encode.ENCODERS`. `shows` is what the server does with an element that nobody
+    mentioned: True shows it. A profile whose registry's default is not known says True: then every
+    element that may not be shown is named, and none is shown by mistake. `forced` names elements
+    that must be listed on update while the person is not verified.
+    """
+
+    name: str = "none"
+    shows: bool = False
+    forced: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The rules of one registry, in one version.
+
+    `own_registry` says that each of its suffixes is a registry of its own, with contact objects of
+    its own. `kind_by_registrant`: what the registrant is before the law holds for every contact.
+    `offers` are the roles whose contacts are offered a consent. `unverified` says in words what
+    could not be verified, and took the closed reading.
+    """
+
+    id: str
+    version: str
+    registry: str
+    suffixes: frozenset[DomainName]
+    publisher: Publisher
+    switch: Switch
+    clauses: tuple[Clause, ...]
+    encoder: Encoder = Encoder()
+    offers: frozenset[Role] = frozenset(Role)
+    proxy_allowed: bool = False
+    kind_by_registrant: bool = False
+    own_registry: bool = False
+    valid_from: Instant | None = None
+    unverified: tuple[str, ...] = ()
+    elements: Mapping[str, frozenset[ContactField]] = field(init=False, repr=False)
+    _bounds: tuple[Instant, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        groups: dict[str, frozenset[ContactField]] = {}
+        for one in self.clauses:
+            if one.group is not None:
+                groups[one.group] = groups.get(one.group, frozenset()) | one.fields
+        object.__setattr__(self, "elements", groups)
+        bounds = (bound for one in self.clauses for bound in (one.valid_from, one.valid_to))
+        object.__setattr__(self, "_bounds", tuple(one for one in bounds if one is not None))
+
+    def began(self, at: Instant) -> bool:
+        """Whether the rules were known to hold at a moment."""
+        return self.valid_from is None or at >= self.valid_from
+
+    def table(
+        self,
+        role: Role,
+        contact: Contact,
+        legal: bool,
+        domain: Domain,
+        at: Instant,
+        *,
+        verified: bool,
+    ) -> Table:
+        """The clause that decides each field of a contact in a role of a domain."""
+        fitting = tuple(
+            index
+            for index, clause in enumerate(self.clauses)
+            if role in clause.roles
+            and clause.valid(at)
+            and clause.condition.fits(contact, legal, domain, verified)
+        )
+        return _table(self.clauses, fitting)
+
+    def next_change(self, at: Instant) -> Instant | None:
+        """The first moment after `at` at which a clause begins or ends."""
+        return min((bound for bound in self._bounds if bound > at), default=None)
+
+
+class _Clauses(NamedTuple):
+    """Compares clauses by identity: hashing all of them would cost more than it saves."""
+
+    clauses: tuple[Clause, ...]
+
+    def __hash__(self) -> int:
+        return id(self.clauses)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Clauses) and other.clauses is self.clauses
+
+
+def _table(clauses: tuple[Clause, ...], fitting: tuple[int, ...]) -> Table:
+    return _first_of_each(_Clauses(clauses), fitting)
+
+
+# A registry's contacts fall into a handful of kinds; each has its table made once.
+@lru_cache(maxsize=4_096)
+def _first_of_each(named: _Clauses, fitting: tuple[int, ...]) -> Table:
+    table: dict[ContactField, Clause] = {}
+    for index in fitting:
+        clause = named.clauses[index]
+        for one in clause.fields:
+            table.setdefault(one, clause)
+    return Table(table)
+
+
+class Found(NamedTuple):
+    """A profile, and the suffix by which it was found."""
+
+    profile: Profile
+    suffix: DomainName
+
+    @property
+    def registry(self) -> tuple[str, DomainName | None]:
+        """Two domains with the same share one registry, and its contact objects."""
+        return self.profile.id, self.suffix if self.profile.own_registry else None
+
+
+class Profiles:
+    """All profiles, found by the longest suffix of a domain's name."""
+
+    def __init__(self, profiles: Iterable[Profile]) -> None:
+        self.all = tuple(profiles)
+        self._by_suffix = {
+            (one.publisher, suffix): one for one in self.all for suffix in one.suffixes
+        }
+
+    def find(
+        self, name: DomainName, at: Instant, publisher: Publisher | None = None
+    ) -> Found | None:
+        """The profile in force for a domain; None if nobody knows what holds for it.
+
+        Without a publisher it is the registry's where it has one, and else the registrar's.
+        """
+        wanted = (Publisher.REGISTRY, Publisher.REGISTRAR) if publisher is None else (publisher,)
+        for suffix in _suffixes(name):
+            for one in wanted:
+                found = self._by_suffix.get((one, suffix))
+                if found is not None:
+                    return Found(found, suffix) if found.began(at) else None
+        return None
+
+    def offers(self, name: DomainName, role: Role, at: Instant) -> bool:
+        """Whether anybody who publishes the domain offers a consent to contacts in a role.
+
+        Where nobody knows what holds, nothing speaks against it: such a consent publishes nothing.
+        """
+        found = [self.find(name, at, publisher) for publisher in Publisher]
+        known = [one.profile for one in found if one is not None]
+        return not known or any(role in one.offers for one in known)
+
+
+def _suffixes(name: DomainName) -> Iterable[DomainName]:
+    rest = name
+    while rest:
+        yield rest
+        _, _, following = rest.partition(".")
+        rest = DomainName(following)

@@ -1,0 +1,48 @@
+"""What is told to a registry: what stands there, and the commands that bring it about.
+
+The words are the registries' own, but not yet XML: an EPP `disclose` is a list of elements, an
+extension is a mapping from path to value.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeAlias
+
+from consentsvc.domain.publication.facts import PostalType
+from consentsvc.domain.scope import ContactField
+
+
+class DiscloseList(NamedTuple):
+    """An EPP `contact:disclose` element: exceptions to what the server does by itself.
+
+    The elements that have a form for each postal type are meant in all of `types`.
+    """
+
+    flag: bool
+    elements: frozenset[str]
+    types: frozenset[PostalType] = frozenset()
+
+
+class Disclose(NamedTuple):
+    """A contact command, with a disclose element or without one."""
+
+    listed: DiscloseList | None = None
+
+
+class Extension(NamedTuple):
+    """The registry's own extension, its values by their paths. Truth values are `true`, `false`."""
+
+    values: Mapping[str, str]
+
+
+class Data(NamedTuple):
+    """A contact command that brings the new values of fields."""
+
+    fields: frozenset[ContactField]
+
+
+Step: TypeAlias = Disclose | Extension | Data
+Commands: TypeAlias = tuple[Step, ...]
+"""Commands in their order, each after the success of the one before; none if there is nothing."""
+
+Sent: TypeAlias = Disclose | Extension | None
+"""What was last sent and accepted, in the form of a create; None for nothing."""

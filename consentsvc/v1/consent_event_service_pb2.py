@@ -26,7 +26,7 @@ from consentsvc.v1 import consent_pb2 as consentsvc_dot_v1_dot_consent__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)consentsvc/v1/consent_event_service.proto\x12\rconsentsvc.v1\x1a\x1b\x63onsentsvc/v1/consent.proto\x1a\x1fgoogle/protobuf/timestamp.proto\":\n\x11ListEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"k\n\x12ListEventsResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.consentsvc.v1.ConsentEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x0f\n\x07\x61t_head\x18\x03 \x01(\x08\"c\n\x12WatchEventsRequest\x12\x18\n\x0estart_position\x18\x01 \x01(\x03H\x00\x12\x10\n\x06\x63ursor\x18\x02 \x01(\tH\x00\x12\x18\n\x10progress_seconds\x18\x03 \x01(\x05\x42\x07\n\x05start\"l\n\x13WatchEventsResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.consentsvc.v1.ConsentEvent\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x18\n\x10through_position\x18\x03 \x01(\x03\"T\n\x13SyncConsentsRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x13\n\x0bpurpose_ids\x18\x02 \x03(\t\x12\x18\n\x10progress_seconds\x18\x03 \x01(\x05\"\xfc\x01\n\x14SyncConsentsResponse\x12\x16\n\x0esnapshot_start\x18\x01 \x01(\x08\x12)\n\x05rules\x18\x02 \x03(\x0b\x32\x1a.consentsvc.v1.PurposeRule\x12+\n\x06states\x18\x03 \x03(\x0b\x32\x1b.consentsvc.v1.SubjectState\x12\x19\n\x11snapshot_complete\x18\x04 \x01(\x08\x12\x0e\n\x06\x63ursor\x18\x05 \x01(\t\x12\x18\n\x10through_position\x18\x06 \x01(\x03\x12/\n\x0bserver_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xac\x01\n\x0bPurposeRule\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12(\n\x05\x62\x61sis\x18\x02 \x01(\x0e\x32\x19.consentsvc.v1.LegalBasis\x12\x19\n\x0fvalidity_months\x18\x03 \x01(\x05H\x00\x12\x19\n\x0funtil_withdrawn\x18\x05 \x01(\x08H\x00\x12\x1d\n\x15valid_notice_versions\x18\x04 \x03(\tB\n\n\x08validity\"\x91\x01\n\x0cSubjectState\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x11\n\tpseudonym\x18\x02 \x01(\x0c\x12\x30\n\x08standing\x18\x03 \x01(\x0b\x32\x1e.consentsvc.v1.SubjectStanding\x12(\n\x08\x63onsents\x18\x04 \x03(\x0b\x32\x16.consentsvc.v1.Consent2\x9b\x02\n\x13\x43onsentEventService\x12Q\n\nListEvents\x12 .consentsvc.v1.ListEventsRequest\x1a!.consentsvc.v1.ListEventsResponse\x12V\n\x0bWatchEvents\x12!.consentsvc.v1.WatchEventsRequest\x1a\".consentsvc.v1.WatchEventsResponse0\x01\x12Y\n\x0cSyncConsents\x12\".consentsvc.v1.SyncConsentsRequest\x1a#.consentsvc.v1.SyncConsentsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)consentsvc/v1/consent_event_service.proto\x12\rconsentsvc.v1\x1a\x1b\x63onsentsvc/v1/consent.proto\x1a\x1fgoogle/protobuf/timestamp.proto\":\n\x11ListEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"\x82\x01\n\x12ListEventsResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.consentsvc.v1.ConsentEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x0f\n\x07\x61t_head\x18\x03 \x01(\x08\x12\x15\n\rhead_position\x18\x04 \x01(\x03\"c\n\x12WatchEventsRequest\x12\x18\n\x0estart_position\x18\x01 \x01(\x03H\x00\x12\x10\n\x06\x63ursor\x18\x02 \x01(\tH\x00\x12\x18\n\x10progress_seconds\x18\x03 \x01(\x05\x42\x07\n\x05start\"l\n\x13WatchEventsResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.consentsvc.v1.ConsentEvent\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x18\n\x10through_position\x18\x03 \x01(\x03\"T\n\x13SyncConsentsRequest\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\t\x12\x13\n\x0bpurpose_ids\x18\x02 \x03(\t\x12\x18\n\x10progress_seconds\x18\x03 \x01(\x05\"\xfc\x01\n\x14SyncConsentsResponse\x12\x16\n\x0esnapshot_start\x18\x01 \x01(\x08\x12)\n\x05rules\x18\x02 \x03(\x0b\x32\x1a.consentsvc.v1.PurposeRule\x12+\n\x06states\x18\x03 \x03(\x0b\x32\x1b.consentsvc.v1.SubjectState\x12\x19\n\x11snapshot_complete\x18\x04 \x01(\x08\x12\x0e\n\x06\x63ursor\x18\x05 \x01(\t\x12\x18\n\x10through_position\x18\x06 \x01(\x03\x12/\n\x0bserver_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xac\x01\n\x0bPurposeRule\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12(\n\x05\x62\x61sis\x18\x02 \x01(\x0e\x32\x19.consentsvc.v1.LegalBasis\x12\x19\n\x0fvalidity_months\x18\x03 \x01(\x05H\x00\x12\x19\n\x0funtil_withdrawn\x18\x05 \x01(\x08H\x00\x12\x1d\n\x15valid_notice_versions\x18\x04 \x03(\tB\n\n\x08validity\"\x91\x01\n\x0cSubjectState\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x11\n\tpseudonym\x18\x02 \x01(\x0c\x12\x30\n\x08standing\x18\x03 \x01(\x0b\x32\x1e.consentsvc.v1.SubjectStanding\x12(\n\x08\x63onsents\x18\x04 \x03(\x0b\x32\x16.consentsvc.v1.Consent2\x9b\x02\n\x13\x43onsentEventService\x12Q\n\nListEvents\x12 .consentsvc.v1.ListEventsRequest\x1a!.consentsvc.v1.ListEventsResponse\x12V\n\x0bWatchEvents\x12!.consentsvc.v1.WatchEventsRequest\x1a\".consentsvc.v1.WatchEventsResponse0\x01\x12Y\n\x0cSyncConsents\x12\".consentsvc.v1.SyncConsentsRequest\x1a#.consentsvc.v1.SyncConsentsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,20 +35,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTEVENTSREQUEST']._serialized_start=122
   _globals['_LISTEVENTSREQUEST']._serialized_end=180
-  _globals['_LISTEVENTSRESPONSE']._serialized_start=182
-  _globals['_LISTEVENTSRESPONSE']._serialized_end=289
-  _globals['_WATCHEVENTSREQUEST']._serialized_start=291
-  _globals['_WATCHEVENTSREQUEST']._serialized_end=390
-  _globals['_WATCHEVENTSRESPONSE']._serialized_start=392
-  _globals['_WATCHEVENTSRESPONSE']._serialized_end=500
-  _globals['_SYNCCONSENTSREQUEST']._serialized_start=502
-  _globals['_SYNCCONSENTSREQUEST']._serialized_end=586
-  _globals['_SYNCCONSENTSRESPONSE']._serialized_start=589
-  _globals['_SYNCCONSENTSRESPONSE']._serialized_end=841
-  _globals['_PURPOSERULE']._serialized_start=844
-  _globals['_PURPOSERULE']._serialized_end=1016
-  _globals['_SUBJECTSTATE']._serialized_start=1019
-  _globals['_SUBJECTSTATE']._serialized_end=1164
-  _globals['_CONSENTEVENTSERVICE']._serialized_start=1167
-  _globals['_CONSENTEVENTSERVICE']._serialized_end=1450
+  _globals['_LISTEVENTSRESPONSE']._serialized_start=183
+  _globals['_LISTEVENTSRESPONSE']._serialized_end=313
+  _globals['_WATCHEVENTSREQUEST']._serialized_start=315
+  _globals['_WATCHEVENTSREQUEST']._serialized_end=414
+  _globals['_WATCHEVENTSRESPONSE']._serialized_start=416
+  _globals['_WATCHEVENTSRESPONSE']._serialized_end=524
+  _globals['_SYNCCONSENTSREQUEST']._serialized_start=526
+  _globals['_SYNCCONSENTSREQUEST']._serialized_end=610
+  _globals['_SYNCCONSENTSRESPONSE']._serialized_start=613
+  _globals['_SYNCCONSENTSRESPONSE']._serialized_end=865
+  _globals['_PURPOSERULE']._serialized_start=868
+  _globals['_PURPOSERULE']._serialized_end=1040
+  _globals['_SUBJECTSTATE']._serialized_start=1043
+  _globals['_SUBJECTSTATE']._serialized_end=1188
+  _globals['_CONSENTEVENTSERVICE']._serialized_start=1191
+  _globals['_CONSENTEVENTSERVICE']._serialized_end=1474
 # @@protoc_insertion_point(module_scope)

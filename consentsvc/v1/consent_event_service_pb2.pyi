@@ -57,10 +57,15 @@ class ListEventsResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     AT_HEAD_FIELD_NUMBER: _builtins.int
+    HEAD_POSITION_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Continues the list. Never empty: at the head it waits for what is still to come."""
     at_head: _builtins.bool
     """Whether this page reaches the head of the log at this moment."""
+    head_position: _builtins.int
+    """The position of the log's last event at this moment; 0 for an empty log. A follower that takes a
+    copy of everything first begins to watch at the position after it.
+    """
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_consent_pb2.ConsentEvent]:
         """The events, in the order of their positions."""
@@ -71,10 +76,11 @@ class ListEventsResponse(_message.Message):
         events: _abc.Iterable[_consent_pb2.ConsentEvent] | None = ...,
         next_page_token: _builtins.str = ...,
         at_head: _builtins.bool = ...,
+        head_position: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_head", b"at_head", "events", b"events", "next_page_token", b"next_page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_head", b"at_head", "events", b"events", "head_position", b"head_position", "next_page_token", b"next_page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

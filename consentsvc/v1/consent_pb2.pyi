@@ -203,6 +203,10 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     """The subject's death was reported; every purpose is answered with no."""
     EVENT_KIND_NOTICE_PUBLISHED: _EventKind.ValueType  # 12
     """A notice was published. Belongs to no subject."""
+    EVENT_KIND_PUBLICATION_REPORTED: _EventKind.ValueType  # 13
+    """A registry was told what may be published, and what it made of that is in `report`. Changes no
+    consent.
+    """
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """What happened. May grow: a reader skips a kind that it does not know, and keeps its cursor."""
@@ -233,6 +237,10 @@ EVENT_KIND_DEATH_REPORTED: EventKind.ValueType  # 11
 """The subject's death was reported; every purpose is answered with no."""
 EVENT_KIND_NOTICE_PUBLISHED: EventKind.ValueType  # 12
 """A notice was published. Belongs to no subject."""
+EVENT_KIND_PUBLICATION_REPORTED: EventKind.ValueType  # 13
+"""A registry was told what may be published, and what it made of that is in `report`. Changes no
+consent.
+"""
 Global___EventKind: _TypeAlias = EventKind  # noqa: Y015
 
 class _RevocationReason:
@@ -295,35 +303,232 @@ TRACKER_KIND_PIXEL: TrackerKind.ValueType  # 3
 """A remote image whose loading is counted."""
 Global___TrackerKind: _TypeAlias = TrackerKind  # noqa: Y015
 
+class _ContactField:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ContactFieldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ContactField.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTACT_FIELD_UNSPECIFIED: _ContactField.ValueType  # 0
+    """Refused in a request, never sent by the server."""
+    CONTACT_FIELD_ALL: _ContactField.ValueType  # 1
+    """Every element, now and in future. Stands alone in a scope, and nowhere else."""
+    CONTACT_FIELD_NAME: _ContactField.ValueType  # 2
+    """The person's name."""
+    CONTACT_FIELD_ORGANIZATION: _ContactField.ValueType  # 3
+    """The organisation's name."""
+    CONTACT_FIELD_STREET: _ContactField.ValueType  # 4
+    """The street, with the house number."""
+    CONTACT_FIELD_CITY: _ContactField.ValueType  # 5
+    """The city."""
+    CONTACT_FIELD_STATE_PROVINCE: _ContactField.ValueType  # 6
+    """The state or province."""
+    CONTACT_FIELD_POSTAL_CODE: _ContactField.ValueType  # 7
+    """The postal code."""
+    CONTACT_FIELD_COUNTRY: _ContactField.ValueType  # 8
+    """The country."""
+    CONTACT_FIELD_PHONE: _ContactField.ValueType  # 9
+    """The telephone number."""
+    CONTACT_FIELD_PHONE_EXT: _ContactField.ValueType  # 10
+    """Its extension."""
+    CONTACT_FIELD_FAX: _ContactField.ValueType  # 11
+    """The fax number."""
+    CONTACT_FIELD_FAX_EXT: _ContactField.ValueType  # 12
+    """Its extension."""
+    CONTACT_FIELD_EMAIL: _ContactField.ValueType  # 13
+    """The e-mail address."""
+    CONTACT_FIELD_VAT: _ContactField.ValueType  # 14
+    """The value-added tax number, at some registries."""
+    CONTACT_FIELD_IDENT: _ContactField.ValueType  # 15
+    """A number of identification, at some registries."""
+    CONTACT_FIELD_NOTIFY_EMAIL: _ContactField.ValueType  # 16
+    """The e-mail address for the registry's notifications, at some registries."""
+    CONTACT_FIELD_MOBILE_PHONE: _ContactField.ValueType  # 17
+    """The mobile telephone number, at some registries."""
+
+class ContactField(_ContactField, metaclass=_ContactFieldEnumTypeWrapper):
+    """A registration data element of a contact. May grow."""
+
+CONTACT_FIELD_UNSPECIFIED: ContactField.ValueType  # 0
+"""Refused in a request, never sent by the server."""
+CONTACT_FIELD_ALL: ContactField.ValueType  # 1
+"""Every element, now and in future. Stands alone in a scope, and nowhere else."""
+CONTACT_FIELD_NAME: ContactField.ValueType  # 2
+"""The person's name."""
+CONTACT_FIELD_ORGANIZATION: ContactField.ValueType  # 3
+"""The organisation's name."""
+CONTACT_FIELD_STREET: ContactField.ValueType  # 4
+"""The street, with the house number."""
+CONTACT_FIELD_CITY: ContactField.ValueType  # 5
+"""The city."""
+CONTACT_FIELD_STATE_PROVINCE: ContactField.ValueType  # 6
+"""The state or province."""
+CONTACT_FIELD_POSTAL_CODE: ContactField.ValueType  # 7
+"""The postal code."""
+CONTACT_FIELD_COUNTRY: ContactField.ValueType  # 8
+"""The country."""
+CONTACT_FIELD_PHONE: ContactField.ValueType  # 9
+"""The telephone number."""
+CONTACT_FIELD_PHONE_EXT: ContactField.ValueType  # 10
+"""Its extension."""
+CONTACT_FIELD_FAX: ContactField.ValueType  # 11
+"""The fax number."""
+CONTACT_FIELD_FAX_EXT: ContactField.ValueType  # 12
+"""Its extension."""
+CONTACT_FIELD_EMAIL: ContactField.ValueType  # 13
+"""The e-mail address."""
+CONTACT_FIELD_VAT: ContactField.ValueType  # 14
+"""The value-added tax number, at some registries."""
+CONTACT_FIELD_IDENT: ContactField.ValueType  # 15
+"""A number of identification, at some registries."""
+CONTACT_FIELD_NOTIFY_EMAIL: ContactField.ValueType  # 16
+"""The e-mail address for the registry's notifications, at some registries."""
+CONTACT_FIELD_MOBILE_PHONE: ContactField.ValueType  # 17
+"""The mobile telephone number, at some registries."""
+Global___ContactField: _TypeAlias = ContactField  # noqa: Y015
+
+class _ContactRole:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ContactRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ContactRole.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CONTACT_ROLE_UNSPECIFIED: _ContactRole.ValueType  # 0
+    """In a scope: every role. Refused elsewhere in a request, never sent as a contact's role."""
+    CONTACT_ROLE_REGISTRANT: _ContactRole.ValueType  # 1
+    """The registered name holder."""
+    CONTACT_ROLE_TECH: _ContactRole.ValueType  # 2
+    """The technical contact."""
+    CONTACT_ROLE_ADMIN: _ContactRole.ValueType  # 3
+    """The administrative contact."""
+    CONTACT_ROLE_BILLING: _ContactRole.ValueType  # 4
+    """The billing contact."""
+
+class ContactRole(_ContactRole, metaclass=_ContactRoleEnumTypeWrapper):
+    """What a contact is to a domain."""
+
+CONTACT_ROLE_UNSPECIFIED: ContactRole.ValueType  # 0
+"""In a scope: every role. Refused elsewhere in a request, never sent as a contact's role."""
+CONTACT_ROLE_REGISTRANT: ContactRole.ValueType  # 1
+"""The registered name holder."""
+CONTACT_ROLE_TECH: ContactRole.ValueType  # 2
+"""The technical contact."""
+CONTACT_ROLE_ADMIN: ContactRole.ValueType  # 3
+"""The administrative contact."""
+CONTACT_ROLE_BILLING: ContactRole.ValueType  # 4
+"""The billing contact."""
+Global___ContactRole: _TypeAlias = ContactRole  # noqa: Y015
+
+class _ReportOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReportOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReportOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPORT_OUTCOME_UNSPECIFIED: _ReportOutcome.ValueType  # 0
+    """Refused in a request, never sent by the server."""
+    REPORT_OUTCOME_APPLIED: _ReportOutcome.ValueType  # 1
+    """The registry accepted it."""
+    REPORT_OUTCOME_REFUSED: _ReportOutcome.ValueType  # 2
+    """The registry refused it: what it shows is what it showed before."""
+
+class ReportOutcome(_ReportOutcome, metaclass=_ReportOutcomeEnumTypeWrapper):
+    """What a registry did with what it was told."""
+
+REPORT_OUTCOME_UNSPECIFIED: ReportOutcome.ValueType  # 0
+"""Refused in a request, never sent by the server."""
+REPORT_OUTCOME_APPLIED: ReportOutcome.ValueType  # 1
+"""The registry accepted it."""
+REPORT_OUTCOME_REFUSED: ReportOutcome.ValueType  # 2
+"""The registry refused it: what it shows is what it showed before."""
+Global___ReportOutcome: _TypeAlias = ReportOutcome  # noqa: Y015
+
 @_typing.final
 class Scope(_message.Message):
-    """How far a publication choice reaches. Every other purpose refuses a scope (`SCOPE_NOT_TAKEN`).
+    """How far a publication choice reaches, and which fields it is about.
 
-    Unset, or with nothing set in it, it means the whole account. At present every purpose is decided
-    for the whole account and a narrower scope is refused for all of them.
+    Each part lies inside the one before: a domain needs a contact, a role needs a domain
+    (INVALID_SCOPE otherwise). With none of them it is the whole account. Every purpose with
+    `takes_scope` needs a scope (SCOPE_NEEDED), every other one refuses it (SCOPE_NOT_TAKEN).
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CONTACT_ID_FIELD_NUMBER: _builtins.int
     DOMAIN_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
     contact_id: _builtins.str
-    """The registrar's id of one contact."""
+    """The registrar's id of one contact: 1 to 256 characters of printable ASCII without spaces. Empty:
+    every contact of the account.
+    """
     domain: _builtins.str
-    """One domain name."""
+    """One domain name, as U-labels or A-labels in any case; held and returned as A-labels in lower
+    case. Empty: every domain.
+    """
+    role: Global___ContactRole.ValueType
+    """The contact in one role of the domain only. Unspecified: in every role."""
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[Global___ContactField.ValueType]:
+        """The fields: ALL alone, or some. None is INVALID_ARGUMENT: it never means all."""
+
     def __init__(
         self,
         *,
         contact_id: _builtins.str = ...,
         domain: _builtins.str = ...,
+        role: Global___ContactRole.ValueType = ...,
+        fields: _abc.Iterable[Global___ContactField.ValueType] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "domain", b"domain"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contact_id", b"contact_id", "domain", b"domain", "fields", b"fields", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Scope: _TypeAlias = Scope  # noqa: Y015
+
+@_typing.final
+class PublicationReport(_message.Message):
+    """What a registry was told about a contact, and what it made of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REGISTRY_FIELD_NUMBER: _builtins.int
+    RESOLVED_POSITION_FIELD_NUMBER: _builtins.int
+    PUBLISHED_FIELDS_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    outcome: Global___ReportOutcome.ValueType
+    """What it did."""
+    registry: _builtins.str
+    """The registry's name: 1 to 64 characters."""
+    resolved_position: _builtins.int
+    """The position at which was resolved what it was told."""
+    code: _builtins.int
+    """The registry's own result code, such as EPP's 1000 or 2308; unset if it gave none."""
+    @_builtins.property
+    def published_fields(self) -> _containers.RepeatedScalarFieldContainer[Global___ContactField.ValueType]:
+        """The fields that it was told to show, or shows by its own rules; ALL is not used here."""
+
+    def __init__(
+        self,
+        *,
+        outcome: Global___ReportOutcome.ValueType = ...,
+        registry: _builtins.str = ...,
+        resolved_position: _builtins.int = ...,
+        published_fields: _abc.Iterable[Global___ContactField.ValueType] | None = ...,
+        code: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_code", b"_code", "code", b"code"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_code", b"_code", "code", b"code", "outcome", b"outcome", "published_fields", b"published_fields", "registry", b"registry", "resolved_position", b"resolved_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__code: _TypeAlias = _typing.Literal["code"]  # noqa: Y015
+    _WhichOneofArgType__code: _TypeAlias = _typing.Literal["_code", b"_code"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__code) -> _WhichOneofReturnType__code | None: ...
+
+Global___PublicationReport: _TypeAlias = PublicationReport  # noqa: Y015
 
 @_typing.final
 class Controller(_message.Message):
@@ -484,6 +689,7 @@ class Purpose(_message.Message):
     NEEDS_CONFIRMATION_FIELD_NUMBER: _builtins.int
     NOTICE_FIELD_NUMBER: _builtins.int
     TRACKERS_FIELD_NUMBER: _builtins.int
+    TAKES_SCOPE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The id, such as `newsletter` or `reseller42.newsletter`."""
     basis: Global___LegalBasis.ValueType
@@ -494,6 +700,10 @@ class Purpose(_message.Message):
     """Always true: until it is withdrawn."""
     needs_confirmation: _builtins.bool
     """Whether a consent counts only once confirmed through a link (double opt-in)."""
+    takes_scope: _builtins.bool
+    """Whether it is about the publication of contact data: choices on it carry a scope, and what
+    follows from them is for PublicationService to say. CheckConsent refuses it with SCOPE_NEEDED.
+    """
     @_builtins.property
     def controller(self) -> Global___Controller:
         """The one party that it belongs to. A consent given to one controller never answers for another."""
@@ -517,10 +727,11 @@ class Purpose(_message.Message):
         needs_confirmation: _builtins.bool = ...,
         notice: Global___Notice | None = ...,
         trackers: _abc.Iterable[Global___Tracker] | None = ...,
+        takes_scope: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["controller", b"controller", "notice", b"notice", "until_withdrawn", b"until_withdrawn", "validity", b"validity", "validity_months", b"validity_months"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "controller", b"controller", "id", b"id", "needs_confirmation", b"needs_confirmation", "notice", b"notice", "trackers", b"trackers", "until_withdrawn", b"until_withdrawn", "validity", b"validity", "validity_months", b"validity_months"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "controller", b"controller", "id", b"id", "needs_confirmation", b"needs_confirmation", "notice", b"notice", "takes_scope", b"takes_scope", "trackers", b"trackers", "until_withdrawn", b"until_withdrawn", "validity", b"validity", "validity_months", b"validity_months"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_validity: _TypeAlias = _typing.Literal["validity_months", "until_withdrawn"]  # noqa: Y015
     _WhichOneofArgType_validity: _TypeAlias = _typing.Literal["validity", b"validity"]  # noqa: Y015
@@ -735,7 +946,11 @@ Global___PendingRequest: _TypeAlias = PendingRequest  # noqa: Y015
 
 @_typing.final
 class Consent(_message.Message):
-    """The current state for one subject and one purpose: what its events add up to."""
+    """The current state for one subject and one purpose: what its events add up to.
+
+    For a purpose that takes a scope there is one for each reach and each set of fields of which the
+    same was said last, and one without a scope if nothing was said.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -750,7 +965,7 @@ class Consent(_message.Message):
     objection_position: _builtins.int
     """The position of the objection that stands; unset if none does."""
     position: _builtins.int
-    """The position of the latest event of this consent; 0 if there is none."""
+    """The position of the latest event of this consent, at any reach; 0 if there is none."""
     @_builtins.property
     def choice(self) -> Global___Choice:
         """The latest choice; unset if there is none."""
@@ -761,8 +976,8 @@ class Consent(_message.Message):
 
     @_builtins.property
     def scope(self) -> Global___Scope:
-        """How far the consent reaches. Unset: the whole account, at present always. A reader that finds a
-        scope that it does not understand ignores the consent.
+        """How far the consent reaches, for a purpose that takes a scope. A reader that does not understand
+        it ignores the consent.
         """
 
     def __init__(
@@ -838,6 +1053,7 @@ class ConsentEvent(_message.Message):
     REVOCATION_REASON_FIELD_NUMBER: _builtins.int
     EVIDENCE_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    REPORT_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The place in the log: 1, 2, 3 and so on, without gaps, in commit order."""
     kind: Global___EventKind.ValueType
@@ -876,9 +1092,13 @@ class ConsentEvent(_message.Message):
 
     @_builtins.property
     def scope(self) -> Global___Scope:
-        """How far the event reaches. Unset: the whole account, at present always. A reader that finds a
-        scope that it does not understand ignores the event.
+        """How far the event reaches, for a choice, request or report on a purpose that takes a scope. A
+        reader that does not understand it ignores the event.
         """
+
+    @_builtins.property
+    def report(self) -> Global___PublicationReport:
+        """Of PUBLICATION_REPORTED; unset for every other kind."""
 
     def __init__(
         self,
@@ -897,10 +1117,11 @@ class ConsentEvent(_message.Message):
         revocation_reason: Global___RevocationReason.ValueType = ...,
         evidence: Global___Evidence | None = ...,
         scope: Global___Scope | None = ...,
+        report: Global___PublicationReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "claimed_time", b"claimed_time", "evidence", b"evidence", "notice", b"notice", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "scope", b"scope"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "claimed_time", b"claimed_time", "evidence", b"evidence", "notice", b"notice", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "revocation_reason", b"revocation_reason", "scope", b"scope", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "revocation_reason", b"revocation_reason", "scope", b"scope", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__refers_to: _TypeAlias = _typing.Literal["refers_to"]  # noqa: Y015
     _WhichOneofArgType__refers_to: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to"]  # noqa: Y015

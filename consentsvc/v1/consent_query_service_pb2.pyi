@@ -39,7 +39,9 @@ class CheckConsentRequest(_message.Message):
     """Whether a "yes" comes with a withdrawal token. Refused together with `as_of_time`."""
     @_builtins.property
     def scope(self) -> _consent_pb2.Scope:
-        """How far the question reaches."""
+        """Refused (SCOPE_NOT_TAKEN) unless empty: what follows from choices with a scope is for
+        PublicationService to say.
+        """
 
     @_builtins.property
     def consistency(self) -> _consent_pb2.Consistency:

@@ -72,7 +72,8 @@ class ConsentQueryServiceServicer(object):
         """Decides for one subject and one purpose.
 
         A subject that nobody has heard of is no error: the answer is then the purpose's default. An
-        unknown purpose is INVALID_ARGUMENT with reason UNKNOWN_PURPOSE.
+        unknown purpose is INVALID_ARGUMENT with reason UNKNOWN_PURPOSE; one that takes a scope, with
+        reason SCOPE_NEEDED: what may be published is for PublicationService to say.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,7 +27,8 @@ class ConsentQueryServiceStub:
     """Decides for one subject and one purpose.
 
     A subject that nobody has heard of is no error: the answer is then the purpose's default. An
-    unknown purpose is INVALID_ARGUMENT with reason UNKNOWN_PURPOSE.
+    unknown purpose is INVALID_ARGUMENT with reason UNKNOWN_PURPOSE; one that takes a scope, with
+    reason SCOPE_NEEDED: what may be published is for PublicationService to say.
     """
     BatchCheckConsents: _aio.UnaryUnaryMultiCallable[_consent_query_service_pb2.BatchCheckConsentsRequest, _consent_query_service_pb2.BatchCheckConsentsResponse]
     """Decides for up to 10,000 pairs of subject and purpose, all at one position of the log.
@@ -64,7 +65,8 @@ class ConsentQueryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Decides for one subject and one purpose.
 
         A subject that nobody has heard of is no error: the answer is then the purpose's default. An
-        unknown purpose is INVALID_ARGUMENT with reason UNKNOWN_PURPOSE.
+        unknown purpose is INVALID_ARGUMENT with reason UNKNOWN_PURPOSE; one that takes a scope, with
+        reason SCOPE_NEEDED: what may be published is for PublicationService to say.
         """
 
     @_abc_1.abstractmethod

@@ -203,7 +203,7 @@ class ListConsentsResponse(_message.Message):
     """The position at which this page was read, as a token for `at_least_as_fresh`."""
     @_builtins.property
     def consents(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConsentEntry]:
-        """One entry for each purpose, in the catalogue's order."""
+        """At least one entry for each purpose, in the catalogue's order."""
 
     @_builtins.property
     def standing(self) -> _consent_pb2.SubjectStanding:
@@ -272,7 +272,7 @@ class ConsentChange(_message.Message):
     """What is asked for."""
     expected_position: _builtins.int
     """The position of the consent that the caller decided on, 0 for none: `Consent.position`. If the
-    consent has had an event since, the whole request is ABORTED. Unset: no condition.
+    consent has had an event since, at any reach, the whole request is ABORTED. Unset: no condition.
     """
     @_builtins.property
     def notice(self) -> _consent_pb2.NoticeRef:
@@ -283,7 +283,11 @@ class ConsentChange(_message.Message):
 
     @_builtins.property
     def scope(self) -> _consent_pb2.Scope:
-        """How far the change reaches."""
+        """How far a choice reaches, for a purpose that takes a scope; unset for every other purpose, and to
+        object or to take an objection back. To give and to request is INVALID_ARGUMENT with reason
+        ROLE_NOT_OFFERED in a role for which nobody who publishes the domain offers a consent; a no is
+        taken for every role.
+        """
 
     def __init__(
         self,
@@ -330,7 +334,8 @@ class UpdateConsentsRequest(_message.Message):
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConsentChange]:
         """1 to 100 changes, in the order in which they are to be recorded. For one purpose at most one
-        choice (give, refuse, withdraw, request) and one about its objection.
+        choice (give, refuse, withdraw, request) and one about its objection; with scopes, at most one
+        choice for a reach and field.
         """
 
     @_builtins.property
@@ -416,7 +421,7 @@ class ChangeOutcome(_message.Message):
 
     @_builtins.property
     def scope(self) -> _consent_pb2.Scope:
-        """How far the change reaches. Unset: the whole account, at present always."""
+        """How far the change reaches, as it was asked for."""
 
     def __init__(
         self,

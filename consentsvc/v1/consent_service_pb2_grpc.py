@@ -105,9 +105,11 @@ class ConsentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListConsents(self, request, context):
-        """Lists a subject's consents, one for every purpose of the catalogue in its order, with the
-        decision that any caller would get.
+        """Lists a subject's consents, at least one for every purpose of the catalogue in its order, with
+        the decision that any caller would get.
 
+        A purpose that takes a scope has one for each reach and set of fields that has its own last word;
+        its decision tells whether that is consented to, before any registry's rules.
         A subject that nobody has heard of has the defaults. Ends with OUT_OF_RANGE for a token of
         another log.
         """
@@ -142,7 +144,8 @@ class ConsentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RedeemLink(self, request, context):
-        """Withdraws one consent through the token of a withdrawal link (one click, RFC 8058).
+        """Withdraws one consent through the token of a withdrawal link (one click, RFC 8058). For a purpose
+        that takes a scope that is for the whole account and every field.
 
         Idempotent without end: the token never expires and may be redeemed again after a later
         consent. It is carried out even if its `request_id` was used before, so that no withdrawal is

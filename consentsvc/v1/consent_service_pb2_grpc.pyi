@@ -33,9 +33,11 @@ class ConsentServiceStub:
     ListPurposes: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ListPurposesRequest, _consent_service_pb2.ListPurposesResponse]
     """Lists the purposes of the catalogue in its order, with the notice to show now."""
     ListConsents: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ListConsentsRequest, _consent_service_pb2.ListConsentsResponse]
-    """Lists a subject's consents, one for every purpose of the catalogue in its order, with the
-    decision that any caller would get.
+    """Lists a subject's consents, at least one for every purpose of the catalogue in its order, with
+    the decision that any caller would get.
 
+    A purpose that takes a scope has one for each reach and set of fields that has its own last word;
+    its decision tells whether that is consented to, before any registry's rules.
     A subject that nobody has heard of has the defaults. Ends with OUT_OF_RANGE for a token of
     another log.
     """
@@ -58,7 +60,8 @@ class ConsentServiceStub:
     withdrawal, revocation or objection came after the request) or CONFIRMATION_USED.
     """
     RedeemLink: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.RedeemLinkRequest, _consent_service_pb2.RedeemLinkResponse]
-    """Withdraws one consent through the token of a withdrawal link (one click, RFC 8058).
+    """Withdraws one consent through the token of a withdrawal link (one click, RFC 8058). For a purpose
+    that takes a scope that is for the whole account and every field.
 
     Idempotent without end: the token never expires and may be redeemed again after a later
     consent. It is carried out even if its `request_id` was used before, so that no withdrawal is
@@ -99,9 +102,11 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _consent_service_pb2.ListConsentsRequest,
         context: _aio.ServicerContext[_consent_service_pb2.ListConsentsRequest, _abc.Awaitable[_consent_service_pb2.ListConsentsResponse]],
     ) -> _abc.Awaitable[_consent_service_pb2.ListConsentsResponse]:
-        """Lists a subject's consents, one for every purpose of the catalogue in its order, with the
-        decision that any caller would get.
+        """Lists a subject's consents, at least one for every purpose of the catalogue in its order, with
+        the decision that any caller would get.
 
+        A purpose that takes a scope has one for each reach and set of fields that has its own last word;
+        its decision tells whether that is consented to, before any registry's rules.
         A subject that nobody has heard of has the defaults. Ends with OUT_OF_RANGE for a token of
         another log.
         """
@@ -142,7 +147,8 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _consent_service_pb2.RedeemLinkRequest,
         context: _aio.ServicerContext[_consent_service_pb2.RedeemLinkRequest, _abc.Awaitable[_consent_service_pb2.RedeemLinkResponse]],
     ) -> _abc.Awaitable[_consent_service_pb2.RedeemLinkResponse]:
-        """Withdraws one consent through the token of a withdrawal link (one click, RFC 8058).
+        """Withdraws one consent through the token of a withdrawal link (one click, RFC 8058). For a purpose
+        that takes a scope that is for the whole account and every field.
 
         Idempotent without end: the token never expires and may be redeemed again after a later
         consent. It is carried out even if its `request_id` was used before, so that no withdrawal is

@@ -147,6 +147,29 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         { "reason": "SHUTTING_DOWN", "domain": "consentsvc", "metadata": {} }
     """
+    ERROR_REASON_SCOPE_NEEDED: _ErrorReason.ValueType  # 17
+    """INVALID_ARGUMENT: the purpose is decided for each contact, domain, role and field. Name the scope
+    of a choice; ask PublicationService what may be published.
+
+    Example:
+
+        { "reason": "SCOPE_NEEDED", "domain": "consentsvc", "metadata": {} }
+    """
+    ERROR_REASON_INVALID_SCOPE: _ErrorReason.ValueType  # 18
+    """INVALID_ARGUMENT: the scope is none of account, contact, domain and role, each inside the one
+    before.
+
+    Example:
+
+        { "reason": "INVALID_SCOPE", "domain": "consentsvc", "metadata": {} }
+    """
+    ERROR_REASON_ROLE_NOT_OFFERED: _ErrorReason.ValueType  # 19
+    """INVALID_ARGUMENT: a consent for a role in which nobody who publishes the domain offers one.
+
+    Example:
+
+        { "reason": "ROLE_NOT_OFFERED", "domain": "consentsvc", "metadata": {} }
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of every `google.rpc.ErrorInfo` that this service sends, without the prefix
@@ -285,5 +308,28 @@ ERROR_REASON_SHUTTING_DOWN: ErrorReason.ValueType  # 16
 Example:
 
     { "reason": "SHUTTING_DOWN", "domain": "consentsvc", "metadata": {} }
+"""
+ERROR_REASON_SCOPE_NEEDED: ErrorReason.ValueType  # 17
+"""INVALID_ARGUMENT: the purpose is decided for each contact, domain, role and field. Name the scope
+of a choice; ask PublicationService what may be published.
+
+Example:
+
+    { "reason": "SCOPE_NEEDED", "domain": "consentsvc", "metadata": {} }
+"""
+ERROR_REASON_INVALID_SCOPE: ErrorReason.ValueType  # 18
+"""INVALID_ARGUMENT: the scope is none of account, contact, domain and role, each inside the one
+before.
+
+Example:
+
+    { "reason": "INVALID_SCOPE", "domain": "consentsvc", "metadata": {} }
+"""
+ERROR_REASON_ROLE_NOT_OFFERED: ErrorReason.ValueType  # 19
+"""INVALID_ARGUMENT: a consent for a role in which nobody who publishes the domain offers one.
+
+Example:
+
+    { "reason": "ROLE_NOT_OFFERED", "domain": "consentsvc", "metadata": {} }
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

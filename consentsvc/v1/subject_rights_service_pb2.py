@@ -26,7 +26,7 @@ from consentsvc.v1 import consent_pb2 as consentsvc_dot_v1_dot_consent__pb2
 from consentsvc.v1 import consent_service_pb2 as consentsvc_dot_v1_dot_consent__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*consentsvc/v1/subject_rights_service.proto\x12\rconsentsvc.v1\x1a\x1b\x63onsentsvc/v1/consent.proto\x1a#consentsvc/v1/consent_service.proto\"y\n\x19RestrictProcessingRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"]\n\x1aRestrictProcessingResponse\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"v\n\x16LiftRestrictionRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"Z\n\x17LiftRestrictionResponse\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"\xbb\x01\n\x15RevokeConsentsRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x13\n\x0bpurpose_ids\x18\x04 \x03(\t\x12/\n\x06reason\x18\x05 \x01(\x0e\x32\x1f.consentsvc.v1.RevocationReason\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"\\\n\x16RevokeConsentsResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.consentsvc.v1.ChangeOutcome\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"r\n\x12ReportDeathRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"V\n\x13ReportDeathResponse\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x02 \x01(\t2\x98\x03\n\x14SubjectRightsService\x12i\n\x12RestrictProcessing\x12(.consentsvc.v1.RestrictProcessingRequest\x1a).consentsvc.v1.RestrictProcessingResponse\x12`\n\x0fLiftRestriction\x12%.consentsvc.v1.LiftRestrictionRequest\x1a&.consentsvc.v1.LiftRestrictionResponse\x12]\n\x0eRevokeConsents\x12$.consentsvc.v1.RevokeConsentsRequest\x1a%.consentsvc.v1.RevokeConsentsResponse\x12T\n\x0bReportDeath\x12!.consentsvc.v1.ReportDeathRequest\x1a\".consentsvc.v1.ReportDeathResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*consentsvc/v1/subject_rights_service.proto\x12\rconsentsvc.v1\x1a\x1b\x63onsentsvc/v1/consent.proto\x1a#consentsvc/v1/consent_service.proto\"y\n\x19RestrictProcessingRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"]\n\x1aRestrictProcessingResponse\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"v\n\x16LiftRestrictionRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"Z\n\x17LiftRestrictionResponse\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"\xe0\x01\n\x15RevokeConsentsRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x13\n\x0bpurpose_ids\x18\x04 \x03(\t\x12#\n\x05scope\x18\x07 \x01(\x0b\x32\x14.consentsvc.v1.Scope\x12/\n\x06reason\x18\x05 \x01(\x0e\x32\x1f.consentsvc.v1.RevocationReason\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"\\\n\x16RevokeConsentsResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.consentsvc.v1.ChangeOutcome\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"r\n\x12ReportDeathRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"V\n\x13ReportDeathResponse\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x02 \x01(\t2\x98\x03\n\x14SubjectRightsService\x12i\n\x12RestrictProcessing\x12(.consentsvc.v1.RestrictProcessingRequest\x1a).consentsvc.v1.RestrictProcessingResponse\x12`\n\x0fLiftRestriction\x12%.consentsvc.v1.LiftRestrictionRequest\x1a&.consentsvc.v1.LiftRestrictionResponse\x12]\n\x0eRevokeConsents\x12$.consentsvc.v1.RevokeConsentsRequest\x1a%.consentsvc.v1.RevokeConsentsResponse\x12T\n\x0bReportDeath\x12!.consentsvc.v1.ReportDeathRequest\x1a\".consentsvc.v1.ReportDeathResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,13 +42,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LIFTRESTRICTIONRESPONSE']._serialized_start=465
   _globals['_LIFTRESTRICTIONRESPONSE']._serialized_end=555
   _globals['_REVOKECONSENTSREQUEST']._serialized_start=558
-  _globals['_REVOKECONSENTSREQUEST']._serialized_end=745
-  _globals['_REVOKECONSENTSRESPONSE']._serialized_start=747
-  _globals['_REVOKECONSENTSRESPONSE']._serialized_end=839
-  _globals['_REPORTDEATHREQUEST']._serialized_start=841
-  _globals['_REPORTDEATHREQUEST']._serialized_end=955
-  _globals['_REPORTDEATHRESPONSE']._serialized_start=957
-  _globals['_REPORTDEATHRESPONSE']._serialized_end=1043
-  _globals['_SUBJECTRIGHTSSERVICE']._serialized_start=1046
-  _globals['_SUBJECTRIGHTSSERVICE']._serialized_end=1454
+  _globals['_REVOKECONSENTSREQUEST']._serialized_end=782
+  _globals['_REVOKECONSENTSRESPONSE']._serialized_start=784
+  _globals['_REVOKECONSENTSRESPONSE']._serialized_end=876
+  _globals['_REPORTDEATHREQUEST']._serialized_start=878
+  _globals['_REPORTDEATHREQUEST']._serialized_end=992
+  _globals['_REPORTDEATHRESPONSE']._serialized_start=994
+  _globals['_REPORTDEATHRESPONSE']._serialized_end=1080
+  _globals['_SUBJECTRIGHTSSERVICE']._serialized_start=1083
+  _globals['_SUBJECTRIGHTSSERVICE']._serialized_end=1491
 # @@protoc_insertion_point(module_scope)

@@ -154,6 +154,7 @@ class RevokeConsentsRequest(_message.Message):
     ACTOR_FIELD_NUMBER: _builtins.int
     CHANNEL_FIELD_NUMBER: _builtins.int
     PURPOSE_IDS_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     subject_id: _builtins.str
@@ -172,6 +173,12 @@ class RevokeConsentsRequest(_message.Message):
     def purpose_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The purposes, as in the catalogue: 1 to 100, none twice. More are RESOURCE_EXHAUSTED."""
 
+    @_builtins.property
+    def scope(self) -> _consent_pb2.Scope:
+        """How far it reaches: needed if the purposes take a scope, refused if one of them does not. A
+        change of the person behind a contact is for the contact, a transfer for the domain.
+        """
+
     def __init__(
         self,
         *,
@@ -179,12 +186,13 @@ class RevokeConsentsRequest(_message.Message):
         actor: _consent_pb2.Actor | None = ...,
         channel: _builtins.str = ...,
         purpose_ids: _abc.Iterable[_builtins.str] | None = ...,
+        scope: _consent_pb2.Scope | None = ...,
         reason: _consent_pb2.RevocationReason.ValueType = ...,
         request_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "channel", b"channel", "purpose_ids", b"purpose_ids", "reason", b"reason", "request_id", b"request_id", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "channel", b"channel", "purpose_ids", b"purpose_ids", "reason", b"reason", "request_id", b"request_id", "scope", b"scope", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

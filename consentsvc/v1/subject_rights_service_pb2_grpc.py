@@ -91,6 +91,8 @@ class SubjectRightsServiceServicer(object):
 
         Records an event only for those whose latest choice is a consent, that have a request which no
         choice or objection has settled since, or that rest on legitimate interest and have no choice.
+        With a scope, always, unless the same was the last word there already: a consent that reaches
+        further is ended inside it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

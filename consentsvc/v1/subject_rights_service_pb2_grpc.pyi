@@ -33,6 +33,8 @@ class SubjectRightsServiceStub:
 
     Records an event only for those whose latest choice is a consent, that have a request which no
     choice or objection has settled since, or that rest on legitimate interest and have no choice.
+    With a scope, always, unless the same was the last word there already: a consent that reaches
+    further is ended inside it.
     """
     ReportDeath: _aio.UnaryUnaryMultiCallable[_subject_rights_service_pb2.ReportDeathRequest, _subject_rights_service_pb2.ReportDeathResponse]
     """Records that the subject has died: from here on every check answers no, DECEASED. This cannot
@@ -76,6 +78,8 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Records an event only for those whose latest choice is a consent, that have a request which no
         choice or objection has settled since, or that rest on legitimate interest and have no choice.
+        With a scope, always, unless the same was the last word there already: a consent that reaches
+        further is ended inside it.
         """
 
     @_abc_1.abstractmethod

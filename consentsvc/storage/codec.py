@@ -8,10 +8,9 @@ without any key. Both are worthless to somebody who guesses the content.
 
 import hashlib
 import hmac
-import json
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,25 +23,19 @@ from consentsvc.domain.events import (
     Evidence,
     NoticeRef,
     Personal,
+    PublicationReport,
+    ReportOutcome,
     RevocationReason,
 )
 from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-SCHEMA = 1
-"""The version of both encodings. A reader of a later version still reads this one."""
+from consentsvc.domain.scope import ContactField, ContactId, DomainName, Reach, Role, Scope
+from consentsvc.storage.canonical import SCHEMA, Damaged, canonical, optional, read_fields, typed
 
 SALT_BYTES = 32
 NONCE_BYTES = 12
 KEY_BYTES = 32
 PSEUDONYM_BYTES = 16
-
-
-class Damaged(Exception):
-    """Stored bytes are not what was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +55,7 @@ def seal(
     nonce: bytes,
 ) -> Sealed:
     """Seals a personal part under a subject's key. Salt and nonce are random and used once."""
-    plain = _canonical(_personal_fields(personal))
+    plain = canonical(_personal_fields(personal))
     associated = _associated(pseudonym, purpose, nonce)
     data = nonce + AESGCM(key).encrypt(nonce, salt + plain, associated)
     return Sealed(hmac.digest(salt, plain, "sha256"), data)
@@ -118,7 +111,7 @@ class Header:
             fields["pseudonym"] = event.pseudonym.hex()
             fields["commitment"] = self.commitment.hex()
             fields["sealed_sha256"] = self.sealed_sha256.hex()
-        return _canonical(fields)
+        return canonical(fields)
 
 
 def header(event: Event, sealed: Sealed | None) -> bytes:
@@ -130,26 +123,26 @@ def header(event: Event, sealed: Sealed | None) -> bytes:
 
 def read_header(data: bytes) -> Header:
     """Decodes a header; raises `Damaged` for bytes that no header ever had."""
-    fields = _fields(data, "the header is not one")
+    fields = read_fields(data, "the header is not one")
     try:
         personal = [name in fields for name in ("pseudonym", "commitment", "sealed_sha256")]
         if any(personal) and not all(personal):
             raise Damaged("the header tells half of what belongs to a personal part")
         notice = fields.get("notice")
         event = Event(
-            position=Position(_typed(fields["position"], int)),
-            recorded_at=Instant(_typed(fields["recorded_at"], int)),
+            position=Position(typed(fields["position"], int)),
+            recorded_at=Instant(typed(fields["recorded_at"], int)),
             kind=EventKind(fields["kind"]),
-            purpose=_optional(fields.get("purpose"), str, PurposeId),
-            pseudonym=_optional(fields.get("pseudonym"), str, _pseudonym),
+            purpose=optional(fields.get("purpose"), str, PurposeId),
+            pseudonym=optional(fields.get("pseudonym"), str, _pseudonym),
             notice=None if notice is None else _notice(notice),
-            refers_to=_optional(fields.get("refers_to"), int, Position),
+            refers_to=optional(fields.get("refers_to"), int, Position),
             personal=None,
         )
         return Header(
             event,
-            _optional(fields.get("commitment"), str, _sha256),
-            _optional(fields.get("sealed_sha256"), str, _sha256),
+            optional(fields.get("commitment"), str, _sha256),
+            optional(fields.get("sealed_sha256"), str, _sha256),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Damaged("the header is not one") from error
@@ -165,33 +158,9 @@ def leaf_hash(header: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + header).digest()
 
 
-def _fields(data: bytes, otherwise: str) -> dict[str, Any]:
-    """Reads a JSON object of our schema; raises `Damaged`, saying `otherwise`, if it is none."""
-    try:
-        fields = json.loads(data)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise Damaged(otherwise) from error
-    if not isinstance(fields, dict):
-        raise Damaged(otherwise)
-    if fields.get("schema") != SCHEMA:
-        raise Damaged("the schema is not one that this release knows")
-    return fields
-
-
-def _typed(value: object, kind: type[T]) -> T:
-    # Exactly: True is an int too, and 1.0 is equal to 1.
-    if type(value) is not kind:
-        raise TypeError(f"{kind.__name__} expected")
-    return value
-
-
-def _optional(value: object, kind: type[T], make: Callable[[T], R]) -> R | None:
-    return None if value is None else make(_typed(value, kind))
-
-
 def _notice(fields: Any) -> NoticeRef:
     return NoticeRef(
-        _typed(fields["version"], str), _typed(fields["locale"], str), _sha256(fields["sha256"])
+        typed(fields["version"], str), typed(fields["locale"], str), _sha256(fields["sha256"])
     )
 
 
@@ -208,10 +177,6 @@ def _unhex(text: str, length: int) -> bytes:
     if len(data) != length:
         raise ValueError(f"{length} bytes expected")
     return data
-
-
-def _canonical(fields: dict[str, Any]) -> bytes:
-    return json.dumps(fields, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
 def _associated(pseudonym: Pseudonym, purpose: PurposeId | None, nonce: bytes) -> bytes:
@@ -244,20 +209,104 @@ def _personal_fields(personal: Personal) -> dict[str, Any]:
         fields["claimed_at"] = personal.claimed_at
     if personal.revocation is not None:
         fields["revocation"] = personal.revocation.value
+    if personal.scope is not None:
+        fields["scope"] = _scope_fields(personal.scope)
+    if personal.report is not None:
+        fields["report"] = _report_fields(personal.report)
     return fields
 
 
 def _personal(plain: bytes) -> Personal:
-    fields = _fields(plain, "the personal part cannot be read")
+    fields = read_fields(plain, "the personal part cannot be read")
     try:
         actor = fields["actor"]
         return Personal(
-            subject=SubjectId(_typed(fields["subject"], str)),
-            actor=Actor(ActorKind(actor["kind"]), _optional(actor.get("id"), str, ActorId)),
-            channel=_typed(fields["channel"], str),
+            subject=SubjectId(typed(fields["subject"], str)),
+            actor=Actor(ActorKind(actor["kind"]), optional(actor.get("id"), str, ActorId)),
+            channel=typed(fields["channel"], str),
             evidence=Evidence(**fields.get("evidence", {})),
-            claimed_at=_optional(fields.get("claimed_at"), int, Instant),
-            revocation=_optional(fields.get("revocation"), str, RevocationReason),
+            claimed_at=optional(fields.get("claimed_at"), int, Instant),
+            revocation=optional(fields.get("revocation"), str, RevocationReason),
+            scope=optional(fields.get("scope"), dict, _scope),
+            report=optional(fields.get("report"), dict, _report),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged("the personal part cannot be read") from error
+
+
+def reach_fields(reach: Reach) -> dict[str, str]:
+    """What JSON holds of a reach: the parts that it has.
+
+    Raises `ValueError` for one that is none: what nobody could read must not be written.
+    """
+    if not reach.sound or "" in reach:
+        raise ValueError("a reach is account, contact, domain or role, each inside the one before")
+    parts = (reach.contact, reach.domain, reach.role and reach.role.value)
+    return {name: part for name, part in zip(_REACH, parts, strict=True) if part is not None}
+
+
+def read_reach(fields: dict[str, Any]) -> Reach:
+    """Turns them back into the reach; raises what `typed` does, or `ValueError`."""
+    reach = Reach(
+        optional(fields.get("contact"), str, ContactId),
+        optional(fields.get("domain"), str, DomainName),
+        optional(fields.get("role"), str, Role),
+    )
+    # One more part than is understood could only make it reach less far than was read.
+    if len(fields) != len(_REACH) - reach.count(None) or not reach.sound or "" in reach:
+        raise ValueError("no such reach")
+    return reach
+
+
+_REACH = ("contact", "domain", "role")
+
+
+def field_names(fields: Iterable[ContactField]) -> list[str]:
+    """What JSON holds of a set of fields."""
+    return sorted(field.value for field in fields)
+
+
+def read_field_names(names: object) -> frozenset[ContactField]:
+    """Turns them back into the set; raises what `typed` does, or `ValueError`."""
+    fields = frozenset(ContactField(name) for name in typed(names, list))
+    if field_names(fields) != names:
+        raise ValueError("the fields are not in their order")
+    return fields
+
+
+def _scope_fields(scope: Scope) -> dict[str, Any]:
+    if not scope.fields:
+        raise ValueError("a scope names its fields: none never means all")
+    return {**reach_fields(scope.reach), "fields": field_names(scope.fields)}
+
+
+def _scope(fields: dict[str, Any]) -> Scope:
+    named = read_field_names(fields["fields"])
+    if not named:
+        raise ValueError("a scope names its fields: none never means all")
+    return Scope(read_reach({one: fields[one] for one in fields if one != "fields"}), named)
+
+
+def _report_fields(report: PublicationReport) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "outcome": report.outcome.value,
+        "published": field_names(report.published),
+        "registry": report.registry,
+        "resolved_at": report.resolved_at,
+    }
+    if report.code is not None:
+        fields["code"] = report.code
+    return fields
+
+
+def _report(fields: dict[str, Any]) -> PublicationReport:
+    report = PublicationReport(
+        ReportOutcome(fields["outcome"]),
+        typed(fields["registry"], str),
+        Position(typed(fields["resolved_at"], int)),
+        read_field_names(fields["published"]),
+        optional(fields.get("code"), int, int),
+    )
+    if _report_fields(report) != fields:
+        raise ValueError("no such report")
+    return report

@@ -11,7 +11,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from consentsvc.domain.identifiers import Pseudonym, SubjectId
-from consentsvc.storage.codec import KEY_BYTES, NONCE_BYTES, PSEUDONYM_BYTES, Damaged
+from consentsvc.storage.canonical import Damaged
+from consentsvc.storage.codec import KEY_BYTES, NONCE_BYTES, PSEUDONYM_BYTES
 from consentsvc.storage.database import writing
 
 _CHECK = b"consentsvc master key"
@@ -72,6 +73,13 @@ class Keyring:
             return None
         subject = SubjectId(row[0])
         return subject, self.open_key(subject, pseudonym, row[1])
+
+    def key(self, connection: sqlite3.Connection, pseudonym: Pseudonym) -> bytes:
+        """Opens the key of the subject behind a pseudonym; raises `Damaged` if there is none."""
+        found = self.open(connection, pseudonym)
+        if found is None:
+            raise Damaged("a subject's key is gone")
+        return found[1]
 
     def make_identity(self, connection: sqlite3.Connection) -> None:
         """Names a new store, and leaves something that only the right master key opens."""

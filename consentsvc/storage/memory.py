@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from consentsvc.domain.consent import (
@@ -25,9 +25,13 @@ from consentsvc.domain.identifiers import (
     SubjectId,
 )
 from consentsvc.domain.instants import Instant
+from consentsvc.domain.publication.choices import Choices, Sayings
+from consentsvc.domain.scope import Reach
 from consentsvc.service.ports import (
+    ChoiceRecords,
     Clock,
     Due,
+    Inquiry,
     Page,
     Published,
     Question,
@@ -38,6 +42,7 @@ from consentsvc.service.ports import (
     SubjectRecord,
     Transaction,
 )
+from consentsvc.storage.scopes import STATELESS, running, scope_of, take
 
 T = TypeVar("T")
 
@@ -48,6 +53,7 @@ class _State:
 
     events: list[Event] = field(default_factory=list)
     consents: dict[tuple[Pseudonym, PurposeId], Consent] = field(default_factory=dict)
+    sayings: dict[tuple[Pseudonym, PurposeId], dict[Reach, Sayings]] = field(default_factory=dict)
     standings: dict[Pseudonym, Standing] = field(default_factory=dict)
     requests: dict[tuple[CallerId, RequestId], tuple[bytes, bytes]] = field(default_factory=dict)
     notices: list[Published] = field(default_factory=list)
@@ -99,6 +105,18 @@ class MemoryEventStore:
         read_at = past[-1].position if past else START
         return Records(
             read_at, [[self._folded(past, q.purpose, s) for s in q.subjects] for q in questions]
+        )
+
+    async def choices(
+        self, purpose: PurposeId, inquiries: Sequence[Inquiry], as_of: Instant | None = None
+    ) -> ChoiceRecords:
+        """See `EventStore.choices`."""
+        if as_of is None:
+            return ChoiceRecords(self._head, [self._choices(purpose, one) for one in inquiries])
+        past = [event for event in self._state.events if event.recorded_at <= as_of]
+        read_at = past[-1].position if past else START
+        return ChoiceRecords(
+            read_at, [self._folded_choices(past, purpose, one.subject) for one in inquiries]
         )
 
     async def subject_record(self, subject: SubjectId) -> tuple[Position, SubjectRecord | None]:
@@ -153,7 +171,18 @@ class MemoryEventStore:
                 kinds.setdefault(purpose, []).append((choice.recorded_at, due))
             if request and not request.expired and request.recorded_at <= requested_before:
                 kinds.setdefault(None, []).append((request.recorded_at, due))
-        found = [due for kind in kinds.values() for _, due in sorted(kind)[:limit]]
+        for (pseudonym, purpose), sayings in self._state.sayings.items():
+            due = Due(self._subjects[pseudonym], purpose)
+            for since in (running(sayings, reach) for reach in sayings):
+                if since.given_at is not None and since.given_at <= given_before.get(purpose, -1):
+                    kinds.setdefault(purpose, []).append((since.given_at, due))
+                if since.requested_at is not None and since.requested_at <= requested_before:
+                    kinds.setdefault(None, []).append((since.requested_at, due))
+        found = [
+            due
+            for kind in kinds.values()
+            for due in list(dict.fromkeys(due for _, due in sorted(kind)))[:limit]
+        ]
         return list(dict.fromkeys(found))
 
     async def pseudonyms(self, subjects: Collection[SubjectId]) -> dict[SubjectId, Pseudonym]:
@@ -201,10 +230,25 @@ class MemoryEventStore:
                     consent = fold(consent, event)
         return Record(pseudonym, consent, standing)
 
+    def _choices(self, purpose: PurposeId, inquiry: Inquiry) -> Choices:
+        pseudonym, consent, standing = self._record(purpose, inquiry.subject)
+        sayings = {} if pseudonym is None else self._state.sayings.get((pseudonym, purpose), {})
+        asked = {reach: said for reach, said in sayings.items() if reach in inquiry.reaches}
+        return Choices(asked, standing, consent.objection)
+
+    def _folded_choices(self, past: list[Event], purpose: PurposeId, subject: SubjectId) -> Choices:
+        pseudonym, consent, standing = self._folded(past, purpose, subject)
+        sayings: dict[Reach, Sayings] = {}
+        for event in past:
+            if event.pseudonym == pseudonym and event.purpose == purpose:
+                take(sayings, event)
+        return Choices(sayings, standing, consent.objection)
+
     def _subject_record(self, pseudonym: Pseudonym) -> SubjectRecord:
         consents = {p: c for (who, p), c in self._state.consents.items() if who == pseudonym}
+        sayings = {p: dict(s) for (who, p), s in self._state.sayings.items() if who == pseudonym}
         standing = self._state.standings.get(pseudonym, NOTHING_STANDS)
-        return SubjectRecord(self._subjects[pseudonym], pseudonym, standing, consents)
+        return SubjectRecord(self._subjects[pseudonym], pseudonym, standing, consents, sayings)
 
 
 class _Layer:
@@ -241,15 +285,16 @@ class _Layer:
         """See `Transaction.pseudonym`."""
         return self._pseudonyms[subject]
 
+    def sayings(self, subject: SubjectId, purpose: PurposeId) -> dict[Reach, Sayings]:
+        """See `Transaction.sayings`."""
+        key = (self._pseudonyms[subject], purpose)
+        return dict(self._mine.sayings.get(key) or self._below.sayings.get(key, {}))
+
     def history(self, subject: SubjectId, purpose: PurposeId, after: Position) -> list[Event]:
         """See `Transaction.history`."""
         key = (self._pseudonyms[subject], purpose)
         events = (self._below.events + self._mine.events)[after:]
-        return [
-            replace(event, personal=None)
-            for event in events
-            if (event.pseudonym, event.purpose) == key
-        ]
+        return [event for event in events if (event.pseudonym, event.purpose) == key]
 
     def append(self, event: NewEvent) -> Position:
         """See `Transaction.append`."""
@@ -269,9 +314,14 @@ class _Layer:
         if subject is not None and pseudonym is not None:
             if event.kind in STANDINGS:
                 self._mine.standings[pseudonym] = fold_standing(self.standing(subject), placed)
-            elif event.purpose is not None:
+            elif event.purpose is not None and event.kind not in STATELESS:
                 consent = fold(self.consent(subject, event.purpose), placed)
                 self._mine.consents[pseudonym, event.purpose] = consent
+                if scope_of(placed) is not None:
+                    sayings = self.sayings(subject, event.purpose)
+                    take(sayings, placed)
+                    if sayings:
+                        self._mine.sayings[pseudonym, event.purpose] = sayings
         self._mine.events.append(placed)
         return position
 
@@ -300,6 +350,7 @@ class _Layer:
         """Makes everything part of the log at once."""
         self._below.events.extend(self._mine.events)
         self._below.consents.update(self._mine.consents)
+        self._below.sayings.update(self._mine.sayings)
         self._below.standings.update(self._mine.standings)
         self._below.requests.update(self._mine.requests)
         self._below.notices.extend(self._mine.notices)

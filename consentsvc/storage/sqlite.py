@@ -13,8 +13,10 @@ from consentsvc.domain.errors import StoreUnavailable
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.service.ports import (
+    ChoiceRecords,
     Clock,
     Due,
+    Inquiry,
     Page,
     Published,
     Question,
@@ -22,13 +24,14 @@ from consentsvc.service.ports import (
     SubjectRecord,
     Transaction,
 )
-from consentsvc.storage import sqlite_reads, sqlite_states
-from consentsvc.storage.codec import Damaged
+from consentsvc.storage import sqlite_choices, sqlite_due, sqlite_reads, sqlite_states
+from consentsvc.storage.canonical import Damaged
 from consentsvc.storage.database import Database, writing
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.group_commit import Failed, GroupCommit
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.sqlite_files import Files, prepare
+from consentsvc.storage.sqlite_requests import Requests
 from consentsvc.storage.sqlite_states import Notices
 from consentsvc.storage.sqlite_transaction import SqliteTransaction
 
@@ -76,6 +79,7 @@ class SqliteEventStore:
         self._clock = clock
         self._random_bytes = random_bytes
         self._inodes = _inodes(files)
+        self._requests = Requests(files.secrets["requests"])
         self._notices = Notices()
         self._commits = GroupCommit(self._commit)
         self._known_head = Position(0)
@@ -108,10 +112,30 @@ class SqliteEventStore:
             self._pages, lambda raw: sqlite_reads.records_as_of(raw, questions, moment)
         )
 
+    async def choices(
+        self, purpose: PurposeId, inquiries: Sequence[Inquiry], as_of: Instant | None = None
+    ) -> ChoiceRecords:
+        """See `EventStore.choices`."""
+        if as_of is None:
+            return await self._read(
+                self._checks,
+                lambda raw: sqlite_choices.choices(
+                    raw, self._keyring, self._notices, purpose, inquiries
+                ),
+            )
+        moment = as_of
+        return await self._read(
+            self._pages,
+            lambda raw: sqlite_choices.choices_as_of(
+                raw, self._keyring, purpose, inquiries, moment
+            ),
+        )
+
     async def subject_record(self, subject: SubjectId) -> tuple[Position, SubjectRecord | None]:
         """See `EventStore.subject_record`."""
         return await self._read(
-            self._checks, lambda raw: sqlite_reads.subject_record(raw, self._notices, subject)
+            self._checks,
+            lambda raw: sqlite_reads.subject_record(raw, self._keyring, self._notices, subject),
         )
 
     async def subject_records(
@@ -120,7 +144,9 @@ class SqliteEventStore:
         """See `EventStore.subject_records`."""
         return await self._read(
             self._pages,
-            lambda raw: sqlite_reads.subject_records(raw, self._notices, after, limit),
+            lambda raw: sqlite_reads.subject_records(
+                raw, self._keyring, self._notices, after, limit
+            ),
         )
 
     async def subjects_of(
@@ -128,7 +154,8 @@ class SqliteEventStore:
     ) -> tuple[Position, list[SubjectRecord]]:
         """See `EventStore.subjects_of`."""
         return await self._read(
-            self._pages, lambda raw: sqlite_reads.subjects_of(raw, self._notices, pseudonyms)
+            self._pages,
+            lambda raw: sqlite_reads.subjects_of(raw, self._keyring, self._notices, pseudonyms),
         )
 
     async def events(self, after: Position, limit: int) -> Page:
@@ -154,7 +181,7 @@ class SqliteEventStore:
         """See `EventStore.due`."""
         return await self._read(
             self._pages,
-            lambda raw: sqlite_reads.due(raw, given_before, requested_before, limit),
+            lambda raw: sqlite_due.due(raw, given_before, requested_before, limit),
         )
 
     async def pseudonyms(self, subjects: Collection[SubjectId]) -> dict[SubjectId, Pseudonym]:
@@ -250,7 +277,7 @@ class SqliteEventStore:
                 connection,
                 self._keyring,
                 {subject: pseudonyms[subject] for subject in unit.subjects},
-                self._files.secrets["requests"],
+                self._requests,
                 self._random_bytes,
                 self._clock(),
             )

@@ -8,11 +8,13 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from consentsvc.storage.codec import KEY_BYTES, Damaged
+from consentsvc.storage.canonical import Damaged
+from consentsvc.storage.codec import KEY_BYTES
 from consentsvc.storage.database import connect, writing
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.migrations import migrate
+from consentsvc.storage.sqlite_requests import Requests
 
 # What links, request ids and tokens are made with: were one made anew, every link that was ever
 # sent would be dead, and every repeat would count as new.
@@ -43,7 +45,7 @@ def prepare(
             _refuse_without_keys(log, keys)
         keyring = Keyring(_master_key(log, keys, master_key_file, random_bytes), random_bytes)
         store_id, opened = _prepare_keys(log, keys, keyring)
-        _prepare_log(log, store_id)
+        _prepare_log(log, store_id, Requests(opened["requests"]))
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         # The last is what Python makes of a message of SQLite's that quotes damaged text.
         raise StoreRefused(f"{log}: {error}") from error
@@ -70,11 +72,15 @@ def _refuse_without_keys(log: Path, keys: Path) -> None:
 
 
 def _prepare_keys(log: Path, keys: Path, keyring: Keyring) -> tuple[bytes, dict[str, bytes]]:
+    known = _named_in(log)
     _create(keys, _empty_database)
     with _database(keys) as connection:
         migrate(connection, "sqlite_keys")
         with writing(connection):
             if connection.execute("SELECT 1 FROM identity").fetchone() is None:
+                if known is not None:
+                    # A log gets its name from the keys: they had theirs.
+                    raise StoreRefused(f"{keys} is empty and {log} is not: restore {keys}")
                 keyring.make_identity(connection)
                 keyring.make_secrets(connection, SECRETS)
             store_id, check = connection.execute(
@@ -89,15 +95,38 @@ def _prepare_keys(log: Path, keys: Path, keyring: Keyring) -> tuple[bytes, dict[
                 ) from error
             if missing := [name for name in SECRETS if name not in opened]:
                 raise StoreRefused(f"{keys} has lost its {', '.join(missing)} secret: restore it")
-            # Nobody has a key before the log is there. Were it made anew now, its first positions
-            # would pass for those that callers hold tokens of.
             used = connection.execute("SELECT 1 FROM subject LIMIT 1").fetchone() is not None
-            if used and not log.exists():
-                raise StoreRefused(f"{keys} has been used but there is no log: restore {log}")
+    # Nobody has a key before the log has its name. Were it made anew now, what people said would
+    # be gone without a word, and its first positions would pass for those that callers hold tokens
+    # of. Looked at after the keys: another process may be making the log, and then use them.
+    if used and not log.exists():
+        raise StoreRefused(f"{keys} has been used but there is no log: restore {log}")
+    if used and _named_in(log) is None:
+        raise StoreRefused(f"{keys} has been used but {log} is not its log: restore {log}")
     return store_id, opened
 
 
-def _prepare_log(log: Path, store_id: bytes) -> None:
+def _named_in(log: Path) -> bytes | None:
+    """The store that a log says it belongs to; None for one that was never finished, or is none.
+
+    Looks only: what lies there may be anybody's.
+    """
+    # SQLite would throw away the write-ahead log of an empty file, and that may be all there is.
+    if not log.exists() or log.stat().st_size == 0:
+        return None
+    with closing(connect(log)) as connection:
+        if not connection.execute(
+            "SELECT 1 FROM sqlite_schema WHERE (type, name) = ('table', 'identity')"
+        ).fetchone():
+            return None
+        row = connection.execute("SELECT store_id FROM identity").fetchone()
+    store_id: bytes | None = None if row is None else row[0]
+    return store_id
+
+
+def _prepare_log(log: Path, store_id: bytes, requests: Requests) -> None:
+    if _named_in(log) not in {None, store_id}:
+        raise _of_another(log)
     _create(log, _empty_database)
     with _database(log) as connection:
         migrate(connection, "sqlite")
@@ -106,9 +135,17 @@ def _prepare_log(log: Path, store_id: bytes) -> None:
             if row is None:
                 connection.execute("INSERT INTO identity (store_id) VALUES (?)", (store_id,))
             elif row[0] != store_id:
-                raise StoreRefused(
-                    f"{log} and {key_file(log)} belong to different stores: restore both of one"
-                )
+                raise _of_another(log)
+            try:
+                requests.number(connection)
+            except Damaged as error:
+                raise StoreRefused(f"{log}: {error}: restore it") from error
+
+
+def _of_another(log: Path) -> StoreRefused:
+    return StoreRefused(
+        f"{log} and {key_file(log)} belong to different stores: restore both of one"
+    )
 
 
 @contextmanager

@@ -15,10 +15,13 @@ from consentsvc.domain.consent import (
 from consentsvc.domain.events import Event, NoticeRef
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
-from consentsvc.service.ports import Due, Page, Published, Question, Record, Records, SubjectRecord
+from consentsvc.service.ports import Page, Published, Question, Record, Records, SubjectRecord
 from consentsvc.storage import codec
+from consentsvc.storage.canonical import Damaged
 from consentsvc.storage.database import reading
 from consentsvc.storage.keyring import Keyring
+from consentsvc.storage.scoped_codec import Owner
+from consentsvc.storage.sqlite_scoped import purposes_of, read_all
 from consentsvc.storage.sqlite_states import (
     CONSENT_COLUMNS,
     Notices,
@@ -72,12 +75,7 @@ def records_as_of(
 ) -> Records:
     """Folds states from the events recorded at or before a moment."""
     with reading(connection):
-        row = connection.execute(
-            "SELECT position FROM event WHERE recorded_at <= ?"
-            " ORDER BY recorded_at DESC, position DESC LIMIT 1",
-            (moment,),
-        ).fetchone()
-        read_at = START if row is None else Position(row[0])
+        read_at = last_by(connection, moment)
         answers = [
             [
                 _folded(connection, question.purpose, subject, read_at)
@@ -86,6 +84,16 @@ def records_as_of(
             for question in questions
         ]
     return Records(read_at, answers)
+
+
+def last_by(connection: sqlite3.Connection, moment: Instant) -> Position:
+    """Tells the last event that was recorded at or before a moment."""
+    row = connection.execute(
+        "SELECT position FROM event WHERE recorded_at <= ?"
+        " ORDER BY recorded_at DESC, position DESC LIMIT 1",
+        (moment,),
+    ).fetchone()
+    return START if row is None else Position(row[0])
 
 
 def _folded(
@@ -107,7 +115,7 @@ def _folded(
 
 
 def subject_record(
-    connection: sqlite3.Connection, notices: Notices, subject: SubjectId
+    connection: sqlite3.Connection, keyring: Keyring, notices: Notices, subject: SubjectId
 ) -> tuple[Position, SubjectRecord | None]:
     """Reads all states of one subject."""
     with reading(connection):
@@ -115,11 +123,15 @@ def subject_record(
         pseudonym = Keyring.pseudonyms(connection, [subject]).get(subject)
         if pseudonym is None:
             return head, None
-        return head, _subject_record(connection, notices, subject, pseudonym)
+        return head, _subject_record(connection, keyring, notices, subject, pseudonym)
 
 
 def subject_records(
-    connection: sqlite3.Connection, notices: Notices, after: Pseudonym | None, limit: int
+    connection: sqlite3.Connection,
+    keyring: Keyring,
+    notices: Notices,
+    after: Pseudonym | None,
+    limit: int,
 ) -> tuple[Position, list[SubjectRecord]]:
     """Reads the states of subjects in the order of their pseudonyms."""
     with reading(connection):
@@ -129,11 +141,14 @@ def subject_records(
             " ORDER BY pseudonym LIMIT ?",
             (after or b"", limit),
         ).fetchall()
-        return head, [_subject_record(connection, notices, *row) for row in rows]
+        return head, [_subject_record(connection, keyring, notices, *row) for row in rows]
 
 
 def subjects_of(
-    connection: sqlite3.Connection, notices: Notices, pseudonyms: Collection[Pseudonym]
+    connection: sqlite3.Connection,
+    keyring: Keyring,
+    notices: Notices,
+    pseudonyms: Collection[Pseudonym],
 ) -> tuple[Position, list[SubjectRecord]]:
     """Reads all states of the subjects behind pseudonyms."""
     found = []
@@ -144,18 +159,27 @@ def subjects_of(
                 "SELECT subject_id FROM keys.subject WHERE pseudonym = ?", (pseudonym,)
             ).fetchone()
             if row is not None:
-                found.append(_subject_record(connection, notices, row[0], pseudonym))
+                found.append(_subject_record(connection, keyring, notices, row[0], pseudonym))
     return head, found
 
 
 def _subject_record(
-    connection: sqlite3.Connection, notices: Notices, subject: SubjectId, pseudonym: Pseudonym
+    connection: sqlite3.Connection,
+    keyring: Keyring,
+    notices: Notices,
+    subject: SubjectId,
+    pseudonym: Pseudonym,
 ) -> SubjectRecord:
+    sayings = {}
+    for purpose in purposes_of(connection, pseudonym):
+        owner = Owner(keyring.key(connection, pseudonym), pseudonym, purpose)
+        sayings[purpose] = read_all(connection, notices, owner)
     return SubjectRecord(
         subject,
         pseudonym,
         read_standing(connection, pseudonym),
         read_consents(connection, notices, pseudonym),
+        sayings,
     )
 
 
@@ -196,6 +220,39 @@ def subject_events(
         return Page(_opened(connection, keyring, rows), head)
 
 
+def history(
+    connection: sqlite3.Connection,
+    keyring: Keyring,
+    pseudonym: Pseudonym,
+    purpose: PurposeId,
+    after: Position,
+) -> list[Event]:
+    """Reads the events of one subject and purpose past a position, inside a transaction."""
+    head, _ = last_event(connection)
+    rows = connection.execute(
+        _EVENTS + "WHERE event.pseudonym = ? AND event.position > ? AND event.purpose = ?"
+        " ORDER BY event.position",
+        (pseudonym, min(after, head), purpose),
+    ).fetchall()
+    return _opened(connection, keyring, rows)
+
+
+def history_until(
+    connection: sqlite3.Connection,
+    keyring: Keyring,
+    pseudonym: Pseudonym,
+    purpose: PurposeId,
+    until: Position,
+) -> list[Event]:
+    """Reads a subject's events on one purpose or none up to a position, inside a transaction."""
+    rows = connection.execute(
+        _EVENTS + "WHERE event.pseudonym = ? AND event.position <= ?"
+        " AND (event.purpose = ? OR event.purpose IS NULL) ORDER BY event.position",
+        (pseudonym, until, purpose),
+    ).fetchall()
+    return _opened(connection, keyring, rows)
+
+
 def _opened(
     connection: sqlite3.Connection, keyring: Keyring, rows: Iterable[tuple[bytes, bytes | None]]
 ) -> list[Event]:
@@ -206,12 +263,9 @@ def _opened(
         event = header.event
         if event.pseudonym is not None:
             if event.pseudonym not in keys:
-                found = keyring.open(connection, event.pseudonym)
-                if found is None:
-                    raise codec.Damaged(f"no key for the event at position {event.position}")
-                keys[event.pseudonym] = found[1]
+                keys[event.pseudonym] = keyring.key(connection, event.pseudonym)
             if sealed is None or header.commitment is None:
-                raise codec.Damaged(f"no personal part at position {event.position}")
+                raise Damaged(f"no personal part at position {event.position}")
             personal = codec.unseal(
                 sealed, keys[event.pseudonym], event.pseudonym, event.purpose, header.commitment
             )
@@ -230,30 +284,6 @@ def published(connection: sqlite3.Connection) -> list[Published]:
         Published(position, recorded_at, purpose, NoticeRef(version, locale, sha256), title, text)
         for position, recorded_at, purpose, version, locale, sha256, title, text in rows
     ]
-
-
-def due(
-    connection: sqlite3.Connection,
-    given_before: dict[PurposeId, Instant],
-    requested_before: Instant,
-    limit: int,
-) -> list[Due]:
-    """Finds consents and requests that may have run out, the oldest of each kind first."""
-    found = []
-    for purpose, before in given_before.items():
-        found += connection.execute(
-            "SELECT subject_id, purpose FROM consent JOIN keys.subject USING (pseudonym)"
-            " WHERE choice_kind = 'consent_given' AND choice_expired = 0"
-            " AND purpose = ? AND chosen_at <= ? ORDER BY chosen_at LIMIT ?",
-            (purpose, before, limit),
-        ).fetchall()
-    found += connection.execute(
-        "SELECT subject_id, purpose FROM consent JOIN keys.subject USING (pseudonym)"
-        " WHERE request_position IS NOT NULL AND request_expired = 0"
-        " AND requested_at <= ? ORDER BY requested_at LIMIT ?",
-        (requested_before, limit),
-    ).fetchall()
-    return [Due(*row) for row in dict.fromkeys(found)]
 
 
 def data_version(connection: sqlite3.Connection) -> int:

@@ -17,7 +17,7 @@ from consentsvc.domain.consent import (
 )
 from consentsvc.domain.events import EventKind, NoticeRef
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId
-from consentsvc.storage.codec import Damaged
+from consentsvc.storage.canonical import Damaged
 
 CONSENT_COLUMNS = (
     "position, choice_kind, choice_position, chosen_at, choice_notice, choice_expired,"

@@ -1,7 +1,5 @@
 """One request's unit of work on SQLite, between a savepoint and its release."""
 
-import hashlib
-import hmac
 import sqlite3
 from collections.abc import Callable
 
@@ -9,9 +7,14 @@ from consentsvc.domain.consent import Consent, Standing, fold, fold_standing
 from consentsvc.domain.events import STANDINGS, Event, EventKind, NewEvent, NoticeRef
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
+from consentsvc.domain.publication.choices import Sayings
+from consentsvc.domain.scope import Reach
 from consentsvc.service.ports import Published, Remembered, Request
-from consentsvc.storage import codec, sqlite_reads, sqlite_states
+from consentsvc.storage import codec, sqlite_reads, sqlite_scoped, sqlite_states
 from consentsvc.storage.keyring import Keyring
+from consentsvc.storage.scoped_codec import Owner
+from consentsvc.storage.scopes import STATELESS, scope_of
+from consentsvc.storage.sqlite_requests import Requests
 from consentsvc.storage.sqlite_states import Notices
 
 
@@ -23,7 +26,7 @@ class SqliteTransaction:
         connection: sqlite3.Connection,
         keyring: Keyring,
         pseudonyms: dict[SubjectId, Pseudonym],
-        request_key: bytes,
+        requests: Requests,
         random_bytes: Callable[[int], bytes],
         clock_now: Instant,
     ) -> None:
@@ -31,10 +34,14 @@ class SqliteTransaction:
         self._notices = Notices()
         self._keyring = keyring
         self._pseudonyms = pseudonyms
-        self._request_key = request_key
+        self._requests = requests
         self._random_bytes = random_bytes
         self._head, last = sqlite_states.last_event(connection)
         self._now = max(clock_now, Instant(last))
+        self._keys: dict[Pseudonym, bytes] = {}
+        # What was read of every reach, kept up to date by what is appended: an account may have
+        # thousands, and a request up to a hundred changes.
+        self._sayings: dict[Owner, dict[Reach, Sayings]] = {}
 
     @property
     def now(self) -> Instant:
@@ -60,14 +67,15 @@ class SqliteTransaction:
         """See `Transaction.pseudonym`."""
         return self._pseudonyms[subject]
 
+    def sayings(self, subject: SubjectId, purpose: PurposeId) -> dict[Reach, Sayings]:
+        """See `Transaction.sayings`."""
+        return dict(self._all_sayings(self._owner(self._pseudonyms[subject], purpose)))
+
     def history(self, subject: SubjectId, purpose: PurposeId, after: Position) -> list[Event]:
         """See `Transaction.history`."""
-        rows = self._connection.execute(
-            "SELECT header FROM event WHERE pseudonym = ? AND position > ? AND purpose = ?"
-            " ORDER BY position",
-            (self._pseudonyms[subject], after, purpose),
+        return sqlite_reads.history(
+            self._connection, self._keyring, self._pseudonyms[subject], purpose, after
         )
-        return [codec.read_header(row[0]).event for row in rows]
 
     def append(self, event: NewEvent) -> Position:
         """See `Transaction.append`."""
@@ -83,10 +91,12 @@ class SqliteTransaction:
             event.refers_to,
             personal,
         )
-        # States first: if they refuse a notice that was never published, there is no event either.
+        # What can be refused comes first: a scope that is none, a notice that was never published.
+        # Whatever the work does with the exception, there is neither an event nor a state then.
+        sealed = self._sealed(placed)
         if personal is not None and pseudonym is not None:
             self._fold(personal.subject, pseudonym, placed)
-        self._insert(placed)
+        self._insert(placed, sealed)
         self._head = placed.position
         return placed.position
 
@@ -106,43 +116,26 @@ class SqliteTransaction:
 
     def recall(self, request: Request) -> Remembered | None:
         """See `Transaction.recall`."""
-        row = self._connection.execute(
-            "SELECT content_digest, answer FROM request WHERE id_digest = ?",
-            (self._id_digest(request),),
-        ).fetchone()
-        if row is None:
-            return None
-        same = hmac.compare_digest(row[0], self._keyed(request.content))
-        return Remembered(same, row[1])
+        return self._requests.recall(self._connection, request)
 
     def remember(self, request: Request, subject: SubjectId, answer: bytes) -> None:
         """See `Transaction.remember`."""
-        self._connection.execute(
-            "INSERT INTO request (id_digest, content_digest, pseudonym, position, answer)"
-            " VALUES (?, ?, ?, ?, ?)",
-            (
-                self._id_digest(request),
-                self._keyed(request.content),
-                self._pseudonyms[subject],
-                self._head,
-                answer,
-            ),
+        pseudonym = self._pseudonyms[subject]
+        self._requests.remember(self._connection, request, pseudonym, self._head, answer)
+
+    def _sealed(self, event: Event) -> codec.Sealed | None:
+        if event.personal is None or event.pseudonym is None:
+            return None
+        return codec.seal(
+            event.personal,
+            self._key(event.pseudonym),
+            event.pseudonym,
+            event.purpose,
+            self._random_bytes(codec.SALT_BYTES),
+            self._random_bytes(codec.NONCE_BYTES),
         )
 
-    def _insert(self, event: Event) -> None:
-        sealed = None
-        if event.personal is not None and event.pseudonym is not None:
-            opened = self._keyring.open(self._connection, event.pseudonym)
-            if opened is None:
-                raise codec.Damaged("the subject's key is gone")
-            sealed = codec.seal(
-                event.personal,
-                opened[1],
-                event.pseudonym,
-                event.purpose,
-                self._random_bytes(codec.SALT_BYTES),
-                self._random_bytes(codec.NONCE_BYTES),
-            )
+    def _insert(self, event: Event, sealed: codec.Sealed | None) -> None:
         header = codec.header(event, sealed)
         self._connection.execute(
             "INSERT INTO event (position, recorded_at, kind, purpose, pseudonym, header, leaf_hash)"
@@ -167,14 +160,31 @@ class SqliteTransaction:
         if event.kind in STANDINGS:
             standing = fold_standing(self.standing(subject), event)
             sqlite_states.write_standing(self._connection, pseudonym, standing)
-        elif event.purpose is not None:
+        elif event.purpose is not None and event.kind not in STATELESS:
             consent = fold(self.consent(subject, event.purpose), event)
+            self._fold_scoped(self._owner(pseudonym, event.purpose), event)
             sqlite_states.write_consent(self._connection, pseudonym, event.purpose, consent)
 
-    def _id_digest(self, request: Request) -> bytes:
-        # The lengths stand apart: no two pairs of caller and id run into each other.
-        caller = hashlib.sha256(request.caller.encode()).digest()
-        return self._keyed(caller + request.id.encode())
+    def _fold_scoped(self, owner: Owner, event: Event) -> None:
+        scope = scope_of(event)
+        if scope is None:
+            return
+        reaches = sqlite_scoped.affected(event, scope)
+        if reaches is None or owner in self._sayings:
+            sayings = self._all_sayings(owner)
+        else:
+            sayings = sqlite_scoped.read(self._connection, self._notices, owner, reaches)
+        sqlite_scoped.fold(self._connection, sayings, owner, event, scope, self._random_bytes)
 
-    def _keyed(self, data: bytes) -> bytes:
-        return hmac.digest(self._request_key, data, "sha256")
+    def _all_sayings(self, owner: Owner) -> dict[Reach, Sayings]:
+        if owner not in self._sayings:
+            self._sayings[owner] = sqlite_scoped.read_all(self._connection, self._notices, owner)
+        return self._sayings[owner]
+
+    def _owner(self, pseudonym: Pseudonym, purpose: PurposeId) -> Owner:
+        return Owner(self._key(pseudonym), pseudonym, purpose)
+
+    def _key(self, pseudonym: Pseudonym) -> bytes:
+        if pseudonym not in self._keys:
+            self._keys[pseudonym] = self._keyring.key(self._connection, pseudonym)
+        return self._keys[pseudonym]

@@ -8,18 +8,23 @@ import sqlite3
 from bisect import insort
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from consentsvc.domain.catalogue import Notice
 from consentsvc.domain.events import Event, EventKind, NoticeRef
-from consentsvc.domain.identifiers import START, Position, Pseudonym, SubjectId
+from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.storage import sqlite_files, verify_states
-from consentsvc.storage.codec import Damaged, Header, leaf_hash, read_header, sealed_hash, unseal
+from consentsvc.storage.canonical import Damaged
+from consentsvc.storage.codec import Header, leaf_hash, read_header, sealed_hash, unseal
 from consentsvc.storage.database import attach_keys, connect, reading
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.migrations import expected_schema, schema_of
+from consentsvc.storage.scopes import scope_of
+from consentsvc.storage.sqlite_requests import COLUMNS, Requests
+from consentsvc.storage.verify_scoped import ScopedStates
 
 # Problems that are kept. A store that is wrong in one way is often wrong in that way everywhere.
 _OUT_OF_REACH = (
@@ -53,13 +58,15 @@ class Report(NamedTuple):
     """What was looked at, and what was found.
 
     The first problems, the log before what follows from it and each by position; `more` is the
-    number of those that are not listed.
+    number of those that are not listed. `unsealed` is the number of answered requests of which
+    nothing can be told but their position: they are older than the seal that all others have.
     """
 
     events: int
     subjects: int
     problems: tuple[Problem, ...]
     more: int = 0
+    unsealed: int = 0
 
 
 def verify(
@@ -83,8 +90,10 @@ def verify(
             with found.unreadable(name):
                 _check_file(connection, schema, folder, name, found)
         opens = False
+        requests: Requests | None = None
         with found.unreadable("identity"):
             opens = _check_identity(connection, keyring, found)
+            requests = _check_secrets(connection, keyring, found) if opens else None
         events = _Events(connection, keyring if opens else None, found, work)
         with found.unreadable("event", lambda: Position(events.last + 1)):
             events.check()
@@ -94,16 +103,20 @@ def verify(
             _check_orphans(connection, "notice", found)
             _check_notices(connection, found)
         with found.unreadable("consent"):
-            verify_states.check(connection, found.state, work.advance)
+            scoped = ScopedStates(
+                connection, keyring if opens else None, events.scoped, found.state
+            )
+            verify_states.check(connection, found.state, work.advance, scoped)
+        unsealed = 0
         with found.unreadable("request"):
-            _check_requests(connection, found)
+            unsealed = _check_requests(connection, requests, found)
         subjects = 0
         with found.unreadable("keys.subject"):
             for row in connection.execute(_SUBJECTS):
                 subjects += 1
                 if opens:
                     _check_subject(keyring, row, found)
-    return Report(events.count, subjects, found.problems, found.more)
+    return Report(events.count, subjects, found.problems, found.more, unsealed)
 
 
 class Found:
@@ -209,12 +222,25 @@ def _check_identity(connection: sqlite3.Connection, keyring: Keyring, found: Fou
     except Damaged:
         found.log(None, "keys.identity", "the master key is another one: no key was opened")
         return False
+    return True
+
+
+def _check_secrets(
+    connection: sqlite3.Connection, keyring: Keyring, found: Found
+) -> Requests | None:
+    """Checks that every secret is there and opens; returns what one of them opens in turn."""
+    opened: dict[str, bytes | None] = {}
     for name, wrapped in connection.execute("SELECT name, wrapped FROM keys.secret"):
         try:
-            keyring.open_secret(name, wrapped)
+            opened[name] = keyring.open_secret(name, wrapped)
         except Damaged as error:
+            opened[name] = None
             found.log(None, "keys.secret", str(error))
-    return True
+    for name in sqlite_files.SECRETS:
+        if name not in opened:
+            found.log(None, "keys.secret", f"the {name} secret is missing")
+    secret = opened.get("requests")
+    return None if secret is None else Requests(secret)
 
 
 class _Events:
@@ -239,6 +265,8 @@ class _Events:
         self._recorded_at = 0
         self.last = START
         self.count = 0
+        self.scoped: set[PurposeId] = set()
+        """The purposes whose events have a scope; of all others no event is opened again."""
 
     def check(self) -> None:
         """Checks all events that there are."""
@@ -336,6 +364,8 @@ class _Events:
                 personal = unseal(sealed, key, pseudonym, header.event.purpose, commitment)
                 if personal.subject != subject:
                     raise Damaged("is about another person than the one whose key it is")
+                if header.event.purpose and scope_of(replace(header.event, personal=personal)):
+                    self.scoped.add(header.event.purpose)
             except Damaged as error:
                 self._found.log(position, "personal_part", str(error))
 
@@ -364,7 +394,13 @@ def _check_notices(connection: sqlite3.Connection, found: Found) -> None:
             found.log(position, "notice", "is not the one that the event says was published")
 
 
-def _check_requests(connection: sqlite3.Connection, found: Found) -> None:
+def _check_requests(connection: sqlite3.Connection, requests: Requests | None, found: Found) -> int:
+    """Checks the answered requests; returns how many are older than the seal."""
+    unsealed = 0
+    if requests is None:
+        found.state(None, "request", "was not looked at: its key was not opened")
+    else:
+        unsealed = _check_seals(connection, requests, found)
     for (position,) in connection.execute(
         "SELECT position FROM request WHERE length(id_digest) <> 32 OR length(content_digest) <> 32"
         " OR position NOT BETWEEN 0 AND (SELECT coalesce(max(position), 0) FROM event)"
@@ -375,6 +411,23 @@ def _check_requests(connection: sqlite3.Connection, found: Found) -> None:
         " (SELECT 1 FROM keys.subject WHERE subject.pseudonym = request.pseudonym)"
     ):
         found.state(position, "request", "is of nobody who is known")
+    return unsealed
+
+
+def _check_seals(connection: sqlite3.Connection, requests: Requests, found: Found) -> int:
+    for row in connection.execute(f"SELECT {COLUMNS} FROM request"):  # noqa: S608 - a constant
+        try:
+            requests.check(row)
+        except Damaged:
+            found.state(row[3], "request", "is not as it was written")
+    unsealed = connection.execute("SELECT min(position), count(*) FROM request WHERE mac IS NULL")
+    position, number = unsealed.fetchone()
+    try:
+        requests.check_number(connection)
+    except Damaged as error:
+        # Which of them it is nobody can tell any more: the first one that it may be.
+        found.state(position, "request", str(error))
+    return int(number)
 
 
 _SUBJECTS = "SELECT subject_id, pseudonym, wrapped_key FROM keys.subject"

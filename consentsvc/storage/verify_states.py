@@ -15,9 +15,12 @@ from consentsvc.domain.consent import (
 )
 from consentsvc.domain.events import STANDINGS
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId
-from consentsvc.storage.codec import Damaged, read_header
+from consentsvc.storage.canonical import Damaged
+from consentsvc.storage.codec import read_header
 from consentsvc.storage.database import reading
+from consentsvc.storage.scopes import STATELESS
 from consentsvc.storage.sqlite_states import CONSENT_COLUMNS, columns_of
+from consentsvc.storage.verify_scoped import ScopedStates
 
 # Subjects looked at in one view of the log; see `verify`.
 _AT_ONCE = 200
@@ -34,13 +37,18 @@ class _Folded(NamedTuple):
     standing: Standing | None
 
 
-def check(connection: sqlite3.Connection, tell: Tell, advance: Callable[[int], None]) -> None:
+def check(
+    connection: sqlite3.Connection,
+    tell: Tell,
+    advance: Callable[[int], None],
+    scoped: ScopedStates,
+) -> None:
     """Compares the states of all subjects, in the order of their pseudonyms."""
     last: Pseudonym | None = None
     while True:
         with reading(connection):
             pseudonyms = _pseudonyms(connection, last)
-            events = sum(_subject(connection, pseudonym, tell) for pseudonym in pseudonyms)
+            events = sum(_subject(connection, one, tell, scoped) for one in pseudonyms)
         advance(events)
         if not pseudonyms:
             return
@@ -53,7 +61,7 @@ def check(connection: sqlite3.Connection, tell: Tell, advance: Callable[[int], N
 def _pseudonyms(connection: sqlite3.Connection, last: Pseudonym | None) -> list[Pseudonym]:
     following = ">= X''" if last is None else "> ?1"
     found: set[Pseudonym] = set()
-    for table in ("event", "consent", "standing"):
+    for table in ("event", "consent", "standing", "scoped_consent"):
         rows = connection.execute(
             f"SELECT DISTINCT pseudonym FROM {table} WHERE pseudonym {following}"  # noqa: S608 - constants
             f" ORDER BY pseudonym LIMIT {_AT_ONCE}",
@@ -63,13 +71,16 @@ def _pseudonyms(connection: sqlite3.Connection, last: Pseudonym | None) -> list[
     return sorted(found)[:_AT_ONCE]
 
 
-def _subject(connection: sqlite3.Connection, pseudonym: Pseudonym, tell: Tell) -> int:
+def _subject(
+    connection: sqlite3.Connection, pseudonym: Pseudonym, tell: Tell, scoped: ScopedStates
+) -> int:
     try:
         folded = _fold(connection, pseudonym)
     except Damaged:
         return 0  # told where the events are looked at
     _consents(connection, pseudonym, folded, tell)
     _standing(connection, pseudonym, folded, tell)
+    scoped.check(pseudonym)
     return folded.events
 
 
@@ -84,7 +95,7 @@ def _fold(connection: sqlite3.Connection, pseudonym: Pseudonym) -> _Folded:
             events, last = events + 1, event.position
             if event.kind in STANDINGS:
                 standing = fold_standing(standing or NOTHING_STANDS, event)
-            elif event.purpose is not None:
+            elif event.purpose is not None and event.kind not in STATELESS:
                 consents[event.purpose] = fold(consents.get(event.purpose, NOTHING_KNOWN), event)
     return _Folded(events, last, consents, standing)
 

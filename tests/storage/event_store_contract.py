@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from consentsvc.domain.consent import NOTHING_STANDS, Choice, Consent, Standing
-from consentsvc.domain.events import EventKind, NoticeRef
+from consentsvc.domain.events import Event, EventKind, NoticeRef
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add
 from consentsvc.service.notices import publish
@@ -39,6 +39,7 @@ from tests.storage.making import (
     restricted,
     withdrawn,
 )
+from tests.storage.scoped_contract import ScopedContract
 from tests.support.catalogues import NEWSLETTER, PROFILING, STATISTICS, catalogue
 from tests.support.clock import FakeClock
 
@@ -73,7 +74,7 @@ async def recall(store: EventStore, asked: Request) -> Remembered | None:
     return await store.write(lambda transaction: transaction.recall(asked))
 
 
-class EventStoreContract:
+class EventStoreContract(ScopedContract):
     """The promises of `EventStore` and `Transaction`. `store` and `other` are new and empty."""
 
     # --- appending ---------------------------------------------------------------------------
@@ -229,13 +230,15 @@ class EventStoreContract:
         assert await store.write(positions(5), {ANNA}) == []
         assert await store.write(positions(99), {ANNA}) == []
 
-    async def test_history_leaves_personal_parts_sealed(self, store: EventStore) -> None:
-        """What a request reads of the past is the headers only."""
+    async def test_history_is_of_whole_events(self, store: EventStore) -> None:
+        """What a request reads of the past has its personal parts, its own events included."""
         await record(store, given())
-        past = await store.write(lambda one: one.history(ANNA, NEWSLETTER, START), {ANNA})
 
-        assert [one.kind for one in past] == [EventKind.CONSENT_GIVEN]
-        assert [one.personal for one in past] == [None]
+        def work(transaction: Transaction) -> list[Event]:
+            transaction.append(withdrawn())
+            return transaction.history(ANNA, NEWSLETTER, START)
+
+        assert await store.write(work, {ANNA}) == await everything(store)
 
     async def test_events_carry_the_time_that_the_request_was_told(
         self, store: EventStore, clock: FakeClock

@@ -8,12 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from consentsvc.domain.events import EventKind
+from consentsvc.domain.events import EventKind, NewEvent
 from consentsvc.domain.identifiers import START, Position, SubjectId
-from consentsvc.service.ports import Question
+from consentsvc.domain.scope import ACCOUNT
+from consentsvc.service.ports import Inquiry, Question
 from consentsvc.storage.sqlite import SqliteEventStore, open_sqlite
-from tests.storage.making import ANNA, BEN, everything, given, record, restricted, withdrawn
-from tests.support.catalogues import NEWSLETTER
+from tests.storage.making import (
+    ANNA,
+    BEN,
+    OF_CONTACT,
+    PUBLICATION,
+    everything,
+    given,
+    record,
+    restricted,
+    sayings_in,
+    scoped,
+)
 from tests.support.clock import FakeClock
 
 # Steps of the event loop within which a write on a busy machine has surely ended.
@@ -31,6 +42,14 @@ def chance() -> random.Random:
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201 - shown if the test fails
     return random.Random(seed)
+
+
+def said_by(subject: SubjectId) -> list[NewEvent]:
+    return [
+        scoped(EventKind.CONSENT_GIVEN, OF_CONTACT, subject=subject),
+        restricted(subject),
+        scoped(EventKind.CONSENT_WITHDRAWN, ACCOUNT, subject=subject),
+    ]
 
 
 async def steps(number: int) -> None:
@@ -58,12 +77,7 @@ async def test_a_cancelled_write_is_whole_or_absent(
     kept = set()
     for number in range(rounds):
         names = [SubjectId(f"customer:{number}.{index}") for index in range(chance.randint(1, 4))]
-        tasks = {
-            name: asyncio.ensure_future(
-                record(store, given(name), restricted(name), withdrawn(name))
-            )
-            for name in names
-        }
+        tasks = {name: asyncio.ensure_future(record(store, *said_by(name))) for name in names}
         await steps(int(STEPS ** chance.random()))
         cancelled = {name for name in names if chance.random() < 0.7}
         for name in cancelled:
@@ -71,7 +85,7 @@ async def test_a_cancelled_write_is_whole_or_absent(
         if chance.random() < 0.5:
             await asyncio.wait(tasks.values())
         last = SubjectId(f"customer:{number}.last")
-        await asyncio.wait_for(record(store, given(last), restricted(last), withdrawn(last)), 10)
+        await asyncio.wait_for(record(store, *said_by(last)), 10)
         await asyncio.wait(tasks.values())
         kept |= {last, *(name for name in names if not tasks[name].cancelled())}
         assert {len(tasks[name].result()) for name in names if name not in cancelled} <= {3}
@@ -91,6 +105,10 @@ async def test_a_cancelled_write_is_whole_or_absent(
             EventKind.CONSENT_WITHDRAWN,
         )
     ]
+    _, records = await store.subject_records(None, len(kept) + rounds * 5)
+
+    assert {one.subject for one in records if one.sayings} == set(whole)
+    assert {len(one.sayings[PUBLICATION]) for one in records if one.sayings} == {2}
     assert len(whole) == len(set(whole))
     assert kept <= set(whole)
     assert store.statistics.events == len(events)
@@ -101,11 +119,13 @@ async def test_a_cancelled_read_leaves_no_old_view_open(
     store: SqliteEventStore, clock: FakeClock, chance: random.Random, rounds: int
 ) -> None:
     """After reads were cancelled anywhere, the next ones see the newest write."""
-    question = Question(NEWSLETTER, [ANNA, BEN])
+    question = Question(PUBLICATION, [ANNA, BEN])
     for number in range(1, rounds + 1):
         reads: list[Coroutine[object, object, object]] = [
             store.records([question]),
             store.records([question], as_of=clock.now),
+            store.choices(PUBLICATION, [Inquiry(ANNA, frozenset({OF_CONTACT}))]),
+            store.choices(PUBLICATION, [Inquiry(ANNA, frozenset({OF_CONTACT}))], clock.now),
             store.subject_record(ANNA),
             store.subject_records(None, 10),
             store.events(START, 10),
@@ -119,13 +139,15 @@ async def test_a_cancelled_read_leaves_no_old_view_open(
             task.cancel()
         if chance.random() < 0.5:
             await asyncio.wait(tasks)
-        await asyncio.wait_for(record(store, given()), 10)
+        await asyncio.wait_for(record(store, scoped(EventKind.CONSENT_GIVEN, OF_CONTACT)), 10)
+        _, (choices,) = await store.choices(PUBLICATION, [Inquiry(ANNA, frozenset({OF_CONTACT}))])
         read_at, ((anna, _),) = await store.records([question])
         page = await store.subject_events(ANNA, Position(number - 1), 10)
         await asyncio.wait(tasks)
 
         assert (read_at, anna.consent.position) == (number, number)
         assert ([one.position for one in page.events], page.head) == ([number], number)
+        assert choices.sayings == sayings_in(page.events, ANNA)
 
 
 async def test_a_cancelled_opening_leaves_nothing_behind(

@@ -19,12 +19,16 @@ from consentsvc.domain.events import (
     Evidence,
     NoticeRef,
     Personal,
+    PublicationReport,
+    ReportOutcome,
     RevocationReason,
 )
 from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
+from consentsvc.domain.scope import ContactField, ContactId, DomainName, Reach, Role, Scope
+from consentsvc.storage import codec
+from consentsvc.storage.canonical import Damaged, canonical
 from consentsvc.storage.codec import (
-    Damaged,
     header,
     leaf_hash,
     read_header,
@@ -50,10 +54,22 @@ PERSONAL = Personal(
 )
 
 
+SCOPE = Scope(
+    Reach(ContactId("contact:K-4711"), DomainName("xn--bcher-kva.example"), Role.TECH),
+    frozenset({ContactField.PHONE, ContactField.EMAIL}),
+)
+REPORT = PublicationReport(
+    ReportOutcome.REFUSED, "cznic", Position(41), frozenset({ContactField.EMAIL}), 2308
+)
+
+
 def placed(kind: EventKind) -> Event:
     """An event of a kind, with everything that one of that kind can have."""
     published = kind is EventKind.NOTICE_PUBLISHED
     names_purpose = kind not in STANDINGS
+    personal = PERSONAL
+    if kind is EventKind.PUBLICATION_REPORTED:
+        personal = replace(PERSONAL, revocation=None, scope=SCOPE, report=REPORT)
     return Event(
         position=Position(42),
         recorded_at=Instant(1_772_355_600_000_001),
@@ -62,21 +78,26 @@ def placed(kind: EventKind) -> Event:
         pseudonym=None if published else PSEUDONYM,
         notice=NoticeRef("2026-03", "fr", bytes(range(32))) if names_purpose else None,
         refers_to=Position(17) if kind is EventKind.CONSENT_EXPIRED else None,
-        personal=None if published else PERSONAL,
+        personal=None if published else personal,
     )
 
+
+CASES = {kind.value: placed(kind) for kind in EventKind}
+CASES["consent_given.scoped"] = replace(
+    CASES["consent_given"], personal=replace(PERSONAL, scope=SCOPE)
+)
 
 # --- the format does not drift -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", EventKind, ids=lambda kind: kind.value)
-def test_the_format_is_what_it_always_was(kind: EventKind) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_the_format_is_what_it_always_was(case: str) -> None:
     """Both parts of an event of each kind have the very bytes that were written down once.
 
     A difference would make every proof that was ever handed out worthless. A new kind needs a new
     file, with what this test says it has; those that are there never change.
     """
-    event = placed(kind)
+    event = CASES[case]
     now: dict[str, str] = {}
     sealed = None
     if event.personal is not None:
@@ -84,17 +105,17 @@ def test_the_format_is_what_it_always_was(kind: EventKind) -> None:
         now = {"commitment": sealed.commitment.hex(), "sealed": sealed.data.hex()}
     data = header(event, sealed)
     now |= {"header": data.decode("ascii"), "leaf_hash": leaf_hash(data).hex()}
-    file = GOLDEN / f"{kind.value}.json"
+    file = GOLDEN / f"{case}.json"
 
     assert file.exists(), json.dumps(now, indent=2, sort_keys=True)
     assert now == json.loads(file.read_text(encoding="ascii"))
 
 
-@pytest.mark.parametrize("kind", EventKind, ids=lambda kind: kind.value)
-def test_what_was_written_once_is_still_read(kind: EventKind) -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_what_was_written_once_is_still_read(case: str) -> None:
     """The bytes that were written down once still mean the same event."""
-    golden = json.loads((GOLDEN / f"{kind.value}.json").read_text(encoding="ascii"))
-    event = placed(kind)
+    golden = json.loads((GOLDEN / f"{case}.json").read_text(encoding="ascii"))
+    event = CASES[case]
     read = read_header(golden["header"].encode("ascii"))
     assert read.event == replace(event, personal=None)
 
@@ -102,12 +123,12 @@ def test_what_was_written_once_is_still_read(kind: EventKind) -> None:
         assert read.commitment is not None
         sealed = bytes.fromhex(golden["sealed"])
         assert read.sealed_sha256 == hashlib.sha256(sealed).digest()
-        assert unseal(sealed, KEY, PSEUDONYM, event.purpose, read.commitment) == PERSONAL
+        assert unseal(sealed, KEY, PSEUDONYM, event.purpose, read.commitment) == event.personal
 
 
 def test_a_golden_file_stands_for_every_kind() -> None:
-    """There is a file for each kind and no other."""
-    assert {file.stem for file in GOLDEN.glob("*.json")} == {kind.value for kind in EventKind}
+    """There is a file for each case and no other, and a case for every kind."""
+    assert {file.stem for file in GOLDEN.glob("*.json")} == set(CASES)
 
 
 def test_a_leaf_is_rfc_6962_s() -> None:
@@ -126,6 +147,20 @@ instants = st.integers(-(2**62), 2**62).map(Instant)
 hashes = st.binary(min_size=32, max_size=32)
 pseudonyms = st.binary(min_size=16, max_size=16).map(Pseudonym)
 texts = st.none() | st.text()
+fields = st.frozensets(st.sampled_from(ContactField), min_size=1)
+reaches = st.builds(
+    lambda parts, depth: Reach(*parts[:depth]),
+    st.tuples(printable.map(ContactId), printable.map(DomainName), st.sampled_from(Role)),
+    st.integers(0, 3),
+)
+reports = st.builds(
+    PublicationReport,
+    outcome=st.sampled_from(ReportOutcome),
+    registry=st.text(),
+    resolved_at=positions,
+    published=st.frozensets(st.sampled_from(ContactField)),
+    code=st.none() | st.integers(-(2**31), 2**31),
+)
 personals = st.builds(
     Personal,
     subject=printable.map(SubjectId),
@@ -134,6 +169,8 @@ personals = st.builds(
     evidence=st.builds(Evidence, texts, texts, texts, texts, texts),
     claimed_at=st.none() | instants,
     revocation=st.none() | st.sampled_from(RevocationReason),
+    scope=st.none() | st.builds(Scope, reaches, fields),
+    report=st.none() | reports,
 )
 events = st.builds(
     Event,
@@ -292,12 +329,80 @@ def test_a_personal_part_of_another_event_is_told() -> None:
         unseal(other.data, KEY, PSEUDONYM, None, mine.commitment)
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"contact":', b'"contacts":'),
+        (b'"contact":"contact:K-4711",', b""),
+        (b'"contact":"contact:K-4711"', b'"contact":""'),
+        (b'"contact":"contact:K-4711"', b'"contact":null'),
+        (b'"contact":"contact:K-4711"', b'"contact":4711'),
+        (b'"domain":"xn--bcher-kva.example",', b""),
+        (b'"domain":"xn--bcher-kva.example"', b'"domain":["a.example"]'),
+        (b'"role":"tech"', b'"role":"technician"'),
+        (b'"role":"tech"', b'"role":"tech","registry":"cznic"'),
+        (b'"fields":["email","phone"],', b""),
+        (b'"fields":["email","phone"]', b'"fields":[]'),
+        (b'"fields":["email","phone"]', b'"fields":["phone","email"]'),
+        (b'"fields":["email","phone"]', b'"fields":["email","email"]'),
+        (b'"fields":["email","phone"]', b'"fields":["email","shoe_size"]'),
+        (b'"fields":["email","phone"]', b'"fields":"email"'),
+        (b'"fields":["email","phone"]', b'"fields":[["email"]]'),
+        (b'"fields":["email","phone"]', b'"fields":{"email":1}'),
+        (b'"scope":{', b'"scope":[],"other":{'),
+        (b'"scope":{', b'"scope":"account","other":{'),
+        (b'"outcome":"refused"', b'"outcome":"lost"'),
+        (b'"outcome":"refused",', b""),
+        (b'"registry":"cznic"', b'"registry":null'),
+        (b'"resolved_at":41', b'"resolved_at":41.0'),
+        (b'"resolved_at":41', b'"resolved_at":true'),
+        (b'"published":["email"]', b'"published":["phone","email"]'),
+        (b'"published":["email"],', b""),
+        (b'"code":2308', b'"code":"2308"'),
+        (b'"code":2308', b'"code":2308,"more":1'),
+        (b'"report":{', b'"report":1,"other":{'),
+    ],
+)  # fmt: skip
+def test_a_scope_or_report_with_a_wrong_field_is_refused(
+    old: bytes, new: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is not understood whole is told: read in part, it would reach further than was said."""
+    personal = replace(PERSONAL, scope=SCOPE, report=REPORT)
+
+    def other(content: dict[str, object]) -> bytes:
+        assert old in canonical(content)
+        return canonical(content).replace(old, new)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(codec, "canonical", other)
+        sealed = seal(personal, KEY, PSEUDONYM, None, SALT, NONCE)
+
+    with pytest.raises(Damaged, match="cannot be read"):
+        unseal(sealed.data, KEY, PSEUDONYM, None, sealed.commitment)
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope(SCOPE.reach, frozenset()),
+        Scope(Reach(domain=DomainName("a.example")), SCOPE.fields),
+        Scope(Reach(ContactId("contact"), role=Role.TECH), SCOPE.fields),
+        Scope(Reach(ContactId("")), SCOPE.fields),
+    ],
+)
+def test_a_scope_that_nobody_could_read_is_not_written(scope: Scope) -> None:
+    """A scope without fields, or that is none of the four, is refused before it is sealed."""
+    with pytest.raises(ValueError, match=r"scope|reach"):
+        seal(replace(PERSONAL, scope=scope), KEY, PSEUDONYM, None, SALT, NONCE)
+
+
 # --- nobody is named ---------------------------------------------------------------------------
 
 
 def test_a_header_tells_nothing_about_a_person() -> None:
     """No personal value stands in a header, in no spelling that somebody could look for."""
-    sealed = seal(PERSONAL, KEY, PSEUDONYM, PurposeId("newsletter"), SALT, NONCE)
+    personal = replace(PERSONAL, scope=SCOPE, report=REPORT)
+    sealed = seal(personal, KEY, PSEUDONYM, PurposeId("newsletter"), SALT, NONCE)
     data = header(
         replace(placed(EventKind.CONSENT_REVOKED), purpose=PurposeId("newsletter")), sealed
     )
@@ -314,6 +419,11 @@ def test_a_header_tells_nothing_about_a_person() -> None:
         evidence.user_agent,
         PERSONAL.claimed_at,
         PERSONAL.revocation.value if PERSONAL.revocation else None,
+        SCOPE.reach.contact,
+        SCOPE.reach.domain,
+        "tech",
+        "phone",
+        REPORT.registry,
     ]
 
     for value in values:

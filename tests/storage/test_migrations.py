@@ -9,8 +9,33 @@ from pathlib import Path
 
 import pytest
 
+from consentsvc.domain.errors import StoreUnavailable
+from consentsvc.domain.events import EventKind
+from consentsvc.domain.publication.choices import SILENT
+from consentsvc.service.notices import publish
+from consentsvc.service.ports import Inquiry, Remembered, Request
+from consentsvc.storage import migrations
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.migrations import expected_schema, migrate, schema_of
+from consentsvc.storage.sqlite import open_sqlite
+from consentsvc.storage.sqlite_requests import Requests
+from consentsvc.storage.verify import Report, verify
+from tests.storage.making import (
+    ANNA,
+    BEN,
+    NAME,
+    OF_CONTACT,
+    PUBLICATION,
+    everything,
+    given,
+    record,
+    request,
+    requested,
+    sayings_in,
+    scoped,
+)
+from tests.support.catalogues import catalogue
+from tests.support.clock import FakeClock
 
 FOLDERS = ("sqlite", "sqlite_keys")
 
@@ -46,6 +71,95 @@ def test_our_own_are_applied_once(connection: sqlite3.Connection, folder: str) -
 
     assert (schema_of(connection, "main"), connection.total_changes) == once
     assert schema_of(connection, "main") == expected_schema(folder)
+
+
+async def test_a_log_of_the_first_schema_goes_on(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log written before there were scopes is opened, brought up to date, and written to."""
+    path = tmp_path / "log.db"
+    with monkeypatch.context() as patch:
+        an_earlier_release(patch, 1)
+        async with open_sqlite(path, clock=clock) as store:
+            await publish(store, catalogue())
+            await record(store, given(), requested(BEN), given(BEN, PUBLICATION))
+            before = await everything(store)
+        with closing(sqlite3.connect(path)) as connection:
+            assert "scoped_consent" not in tables(connection)
+    async with open_sqlite(path, clock=clock) as store:
+        after = await everything(store)
+        await record(store, scoped(EventKind.CONSENT_GIVEN, OF_CONTACT, NAME))
+        _, (anna, ben) = await store.choices(
+            PUBLICATION, [Inquiry(one, frozenset({OF_CONTACT})) for one in (ANNA, BEN)]
+        )
+        _, known_of_ben = await store.subject_record(BEN)
+        events = await everything(store)
+
+    assert after == before
+    assert anna.sayings == sayings_in(events, ANNA)
+    assert ben == SILENT
+    assert known_of_ben is not None
+    assert known_of_ben.consents[PUBLICATION].position == 11
+    assert verify(path).problems == ()
+    with closing(sqlite3.connect(path)) as connection:
+        assert schema_of(connection, "main") == expected_schema("sqlite")
+
+
+async def test_an_answer_older_than_the_seal_is_told_apart(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that was answered before answers had a seal is still answered, and is counted.
+
+    What it says cannot be proved any more, and `verify` does not pretend to; every later one can.
+    """
+    path = tmp_path / "log.db"
+    old, new = request(id="old"), request(id="new")
+    with monkeypatch.context() as patch:
+        an_earlier_release(patch, 2)
+        async with open_sqlite(path, clock=clock) as store:
+            await record(store, given())
+            await store.write(lambda one: one.remember(old, ANNA, b"of old"), {ANNA})
+    answers = []
+    for _ in range(2):
+        async with open_sqlite(path, clock=clock) as store:
+            answers.append(await store.write(lambda one: one.recall(old)))
+            if len(answers) == 1:
+                await store.write(lambda one: one.remember(new, ANNA, b"of today"), {ANNA})
+            answers.append(await store.write(lambda one: one.recall(new)))
+
+    assert answers == [Remembered(True, b"of old"), Remembered(True, b"of today")] * 2
+    assert verify(path) == Report(1, 1, (), 0, 1)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TRIGGER request_no_update")
+        connection.execute("UPDATE request SET mac = NULL")
+        connection.commit()
+    async with open_sqlite(path, clock=clock) as store:
+        with pytest.raises(StoreUnavailable):
+            await store.write(lambda one: one.recall(new))
+    assert "request" in {one.table for one in verify(path).problems}
+
+
+def an_earlier_release(patch: pytest.MonkeyPatch, last: int) -> None:
+    """Lets stores be made and written as they were when that was the last migration."""
+    known = migrations._known
+
+    def known_then(folder: str) -> dict[int, migrations._Migration]:
+        return {number: one for number, one in known(folder).items() if number <= last}
+
+    def remember_then(
+        self: Requests,
+        connection: sqlite3.Connection,
+        request: Request,
+        pseudonym: bytes,
+        position: int,
+        answer: bytes,
+    ) -> None:
+        row = (self._id_digest(request), self._keyed(request.content), pseudonym, position, answer)
+        connection.execute("INSERT INTO request VALUES (?, ?, ?, ?, ?)", row)
+
+    patch.setattr(migrations, "_known", known_then)
+    patch.setattr(Requests, "remember", remember_then)
+    patch.setattr(Requests, "number", lambda self, connection: None)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

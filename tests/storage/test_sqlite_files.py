@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from consentsvc.domain.identifiers import SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.service.ports import Question
+from consentsvc.storage import database, migrations, sqlite_files
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.opening import open_store, sqlite_path
 from consentsvc.storage.sqlite import open_sqlite
@@ -250,6 +251,44 @@ async def test_a_start_that_was_cut_off_is_finished_by_the_next(
         assert len(await everything(store)) == 1
 
 
+@pytest.mark.parametrize("after", range(4))
+async def test_a_start_that_died_while_it_filled_its_files_is_finished_too(
+    path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """Between any two commits of a first start, keys and log can be left as they are.
+
+    The log gets its tables in one of them and its name in the next: a log without either, beside
+    keys that nobody has used, is a new one.
+    """
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        if done == after:
+            raise Killed
+        done += 1
+
+    def migrated(connection: sqlite3.Connection, folder: str) -> None:
+        count()
+        migrations.migrate(connection, folder)
+
+    @contextmanager
+    def written(connection: sqlite3.Connection) -> Iterator[None]:
+        count()
+        with database.writing(connection):
+            yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_files, "migrate", migrated)
+        patch.setattr(sqlite_files, "writing", written)
+        with pytest.raises(Killed):
+            prepare(path, None, os.urandom)
+    async with open_sqlite(path, clock=clock) as store:
+        await record(store, given())
+
+        assert len(await everything(store)) == 1
+
+
 def made_keys_only(path: Path) -> None:
     file(path, ".keys").touch()
 
@@ -295,6 +334,28 @@ def lost_master_key(path: Path) -> None:
 
 def lost_log(path: Path) -> None:
     path.unlink()
+
+
+def emptied_log(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def another_program_s_database(path: Path) -> None:
+    path.unlink()
+    executed(path, "CREATE TABLE theirs (a)")
+
+
+def lost_identity(path: Path) -> None:
+    executed(path, "DELETE FROM identity")
+
+
+def log_of_no_store(path: Path) -> None:
+    path.unlink()
+    sqlite_files._create(path, sqlite_files._empty_database)
+
+
+def emptied_keys(path: Path) -> None:
+    file(path, ".keys").write_bytes(b"")
 
 
 def other_master_key(path: Path) -> None:
@@ -354,6 +415,11 @@ def master_key_is_a_folder(path: Path) -> None:
         (lost_keys, r"restore \S+log\.db\.keys"),
         (lost_master_key, r"restore \S+log\.db\.master-key"),
         (lost_log, r"restore \S+log\.db"),
+        (emptied_log, r"been used but \S+log\.db is not its log: restore \S+log\.db"),
+        (another_program_s_database, r"been used but \S+log\.db is not its log"),
+        (lost_identity, r"been used but \S+log\.db is not its log"),
+        (log_of_no_store, r"been used but \S+log\.db is not its log"),
+        (emptied_keys, r"log\.db\.keys is empty and \S+log\.db is not: restore \S+log\.db\.keys"),
         (other_master_key, "does not open .* restore the one"),
         (short_master_key, "must hold exactly 32 bytes"),
         (keys_of_another, "different stores: restore both of one"),
@@ -378,7 +444,10 @@ def test_files_that_do_not_belong_together_are_refused(
         asyncio.run(make(path))
 
 
-@pytest.mark.parametrize("meddle", [lost_keys, lost_master_key, lost_log])
+@pytest.mark.parametrize(
+    "meddle",
+    [lost_keys, lost_master_key, lost_log, emptied_log, another_program_s_database, log_of_another],
+)
 def test_a_refusal_makes_nothing(path: Path, meddle: Callable[[Path], None]) -> None:
     """What is missing is not made anew: a restored file must not meet remains of another."""
     asyncio.run(make(path, ANNA))
@@ -388,6 +457,24 @@ def test_a_refusal_makes_nothing(path: Path, meddle: Callable[[Path], None]) -> 
         asyncio.run(make(path))
 
     assert {one.name: one.read_bytes() for one in path.parent.iterdir()} == before
+
+
+def test_an_emptied_log_is_not_taken_for_a_new_one(path: Path) -> None:
+    """A log that was emptied is refused, not begun anew.
+
+    Any file under the log's name passed for a log. An empty one became a new store under the old
+    keys: an objection had vanished, tokens that were handed out before were accepted, and `verify`
+    called it sound.
+    """
+    asyncio.run(make(path, ANNA))
+    emptied_log(path)
+    file(path, "-wal").write_bytes(b"what a crash has left")
+    with pytest.raises(StoreRefused, match="is not its log"):
+        asyncio.run(make(path))
+
+    assert path.read_bytes() == b""
+    # SQLite throws this away with the file that it belongs to, and it may be what can be saved.
+    assert file(path, "-wal").read_bytes() == b"what a crash has left"
 
 
 def test_a_folder_is_not_made(path: Path) -> None:

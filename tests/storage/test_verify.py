@@ -11,16 +11,37 @@ from typing import Any
 import pytest
 
 from consentsvc.domain.catalogue import Notice
+from consentsvc.domain.errors import StoreUnavailable
 from consentsvc.domain.events import EventKind
-from consentsvc.domain.identifiers import Position, SubjectId
+from consentsvc.domain.identifiers import Position, PurposeId, SubjectId
+from consentsvc.domain.instants import Instant
+from consentsvc.domain.publication.choices import Mark, Said
+from consentsvc.domain.scope import ACCOUNT, ContactField, ContactId, Reach
 from consentsvc.service.notices import publish
+from consentsvc.service.ports import Remembered
 from consentsvc.storage import sqlite_files
 from consentsvc.storage import verify as verifying
 from consentsvc.storage.codec import leaf_hash
 from consentsvc.storage.errors import StoreRefused
+from consentsvc.storage.scoped_codec import Owner, encode, reach_digest, seal
 from consentsvc.storage.sqlite import open_sqlite
 from consentsvc.storage.verify import KEPT, Problem, Report, verify
-from tests.storage.making import ANNA, a_life, event, given, record
+from tests.storage.making import (
+    ANNA,
+    EMAIL,
+    IN_ROLE,
+    NAME,
+    OF_CONTACT,
+    OF_DOMAIN,
+    PUBLICATION,
+    a_life,
+    event,
+    given,
+    record,
+    reported,
+    request,
+    scoped,
+)
 from tests.support.catalogues import NEWSLETTER, catalogue
 from tests.support.clock import FakeClock
 
@@ -30,6 +51,16 @@ PEOPLE = 4
 
 # A position in the middle of the log, of a consent; see `healthy`.
 MIDDLE = 11
+
+
+# What Anna said last, at three reaches: so that no column of them is empty in all rows.
+SAID = (
+    scoped(EventKind.CONSENT_GIVEN, OF_CONTACT, NAME),
+    scoped(EventKind.CONSENT_GIVEN, IN_ROLE, NAME | EMAIL),
+    scoped(EventKind.CONSENT_REQUESTED, OF_DOMAIN, EMAIL),
+    scoped(EventKind.CONSENT_WITHDRAWN, OF_DOMAIN, NAME),
+    reported(),
+)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +75,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             notice = (await store.published())[0].notice
             consent = event(EventKind.CONSENT_GIVEN, ANNA, NEWSLETTER, notice=notice)
             asked = event(EventKind.CONSENT_REQUESTED, ANNA, NEWSLETTER, notice=notice)
-            assert await record(store, consent, asked, consent) == [9, 10, MIDDLE]
+            assert await record(store, consent, asked, consent, asked) == [9, 10, MIDDLE, 12]
             await a_life(store, clock, seed=4, requests=20, people=PEOPLE - 1)
             # So that no column of a state is empty in all of its rows.
             expired = event(EventKind.CONSENT_EXPIRED, ANNA, NEWSLETTER, refers_to=Position(MIDDLE))
@@ -52,6 +83,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             restricted = event(EventKind.PROCESSING_RESTRICTED, ANNA, None)
             death = event(EventKind.DEATH_REPORTED, ANNA, None)
             await record(store, expired, objection, asked, restricted, death)
+            await record(store, *SAID)
 
     asyncio.run(make())
     return path
@@ -151,7 +183,8 @@ def test_progress_goes_up_to_the_end(healthy: Path, monkeypatch: pytest.MonkeyPa
     assert told == sorted(told)
     assert len(told) > 5
     # Notices are events of the log and of nobody's states.
-    assert told[-1] == (2 * report.events - 8, 2 * report.events)
+    ((notices,),) = ask(healthy, "SELECT count(*) FROM notice")
+    assert told[-1] == (2 * report.events - notices, 2 * report.events)
 
 
 async def test_it_runs_beside_a_server(tmp_path: Path, clock: FakeClock) -> None:
@@ -164,7 +197,8 @@ async def test_it_runs_beside_a_server(tmp_path: Path, clock: FakeClock) -> None
         while not verified.done():
             number += 1
             subject = SubjectId(f"customer:{number % 50}")
-            await asyncio.gather(*(record(store, given(subject)) for _ in range(5)))
+            said = scoped(EventKind.CONSENT_GIVEN, OF_CONTACT, NAME, subject)
+            await asyncio.gather(*(record(store, given(subject), said) for _ in range(5)))
             notices = [one.notice for one in await store.published()][:2]
             await record(store, *(event(EventKind.CONSENT_REFUSED, subject, notice=one)
                                   for one in notices))  # fmt: skip
@@ -192,18 +226,21 @@ STATES = {
         "request_expired", "objection",
     ],
     "standing": ["pseudonym", "restriction", "death"],
-    "request": ["pseudonym", "position"],
+    "scoped_consent": [
+        "pseudonym", "purpose", "reach", "sealed", "given_at", "requested_at",
+    ],
+    "request": ["id_digest", "content_digest", "pseudonym", "position", "answer", "mac"],
 }  # fmt: skip
-FRAME = {"identity": ["store_id"], "migration": ["number", "name", "sha256"]}
+FRAME = {
+    "identity": ["store_id", "unsealed_requests", "unsealed_mac"],
+    "migration": ["number", "name", "sha256"],
+}
 KEYS = {
     "subject": ["subject_id", "pseudonym", "wrapped_key"],
     "secret": ["name", "wrapped"],
     "identity": ["store_id", "master_check"],
     "migration": ["number", "name", "sha256"],
 }
-# Keyed digests and answers of the past: nothing else in the store tells what they were. The
-# position of a request is held to the head only.
-BEYOND_PROOF = {"request": ["id_digest", "content_digest", "answer"]}
 
 
 def columns_of(path: Path) -> set[tuple[str, str]]:
@@ -224,7 +261,7 @@ def pairs(*tables: dict[str, list[str]]) -> list[tuple[str, str]]:
 
 def test_every_column_is_held_to_something(healthy: Path) -> None:
     """No column can be added to the schema without being tampered with here."""
-    assert columns_of(healthy) == set(pairs(LOG, STATES, FRAME, BEYOND_PROOF))
+    assert columns_of(healthy) == set(pairs(LOG, STATES, FRAME))
     assert columns_of(keys_of(healthy)) == set(pairs(KEYS))
 
 
@@ -240,7 +277,8 @@ def flipped(value: object, bit: int) -> object:
 
 def flip(path: Path, table: str, column: str, bit: int, where: str = "TRUE") -> object:
     """Flips a bit of the first value there is in a column; returns the row's position, if any."""
-    position = "position" if table not in ("standing", *FRAME, *KEYS) else "NULL"
+    without = ("standing", "scoped_consent", *FRAME, *KEYS)
+    position = "position" if table not in without else "NULL"
     value, found_at = ask(
         path,
         f"SELECT {column}, {position} FROM {table}"
@@ -305,7 +343,8 @@ def test_a_changed_frame_is_found(path: Path, table: str, column: str, bit: int)
     """Which store it is, and what made it, cannot be changed unnoticed."""
     flip(path, table, column, bit)
 
-    assert first(verify(path)) == (None, {"identity": "identity", "migration": "log"}[table])
+    told = "request" if column.startswith("unsealed") else "identity"
+    assert first(verify(path)) == (None, {"identity": told, "migration": "log"}[table])
 
 
 @BITS
@@ -331,6 +370,8 @@ def test_a_changed_key_file_is_found(path: Path, table: str, column: str, bit: i
 
 def assert_no_personal_data(path: Path, report: Report) -> None:
     told = repr(report)
+    for spelling in ("K-4711", "bcher", "email", "registrant"):
+        assert spelling not in told
     for subject, pseudonym in ask(keys_of(path), "SELECT subject_id, pseudonym FROM subject"):
         assert subject.decode(errors="replace") not in told
         assert pseudonym.hex() not in told
@@ -372,11 +413,15 @@ def test_a_tail_that_was_cut_off_is_found_by_what_follows_from_it(path: Path) ->
     ((last,),) = ask(path, "SELECT max(position) FROM event")
     tamper(
         path,
-        f"DELETE FROM event WHERE position > {last} - 5",
-        f"DELETE FROM personal_part WHERE position > {last} - 5",
+        f"DELETE FROM event WHERE position > {last} - 10",
+        f"DELETE FROM personal_part WHERE position > {last} - 10",
     )
 
-    assert {one.table for one in verify(path).problems} == {"consent", "standing"}
+    assert {one.table for one in verify(path).problems} == {
+        "consent",
+        "standing",
+        "scoped_consent",
+    }
 
 
 def test_a_deleted_personal_part_is_found(path: Path) -> None:
@@ -497,6 +542,176 @@ def test_a_state_that_follows_from_nothing_is_found(path: Path, pseudonym: str, 
 
     assert [one.what for one in report.problems] == ["follows from no event"] * count
     assert {one.position for one in report.problems} == {9}
+
+
+# --- what was said at a reach --------------------------------------------------------------------
+
+
+def owner_of(path: Path, subject: SubjectId = ANNA) -> Owner:
+    """What it takes to read and to forge a subject's rows: the master key."""
+    keyring = sqlite_files.read_only(path, None)
+    ((pseudonym, wrapped),) = ask(
+        keys_of(path), "SELECT pseudonym, wrapped_key FROM subject WHERE subject_id = ?", subject
+    )
+    return Owner(keyring.open_key(subject, pseudonym, wrapped), pseudonym, PUBLICATION)
+
+
+def row_at(owner: Owner, reach: Reach) -> tuple[str, tuple[object, ...]]:
+    """The condition that finds a row."""
+    where = "pseudonym = ? AND purpose = ? AND reach = ?"
+    return where, (owner.pseudonym, owner.purpose, reach_digest(owner.key, reach))
+
+
+def position_of(path: Path, number: int) -> int:
+    """Where the one of `SAID` lies."""
+    ((last,),) = ask(path, "SELECT max(position) FROM event")
+    return int(last) - len(SAID) + 1 + number
+
+
+@pytest.mark.parametrize("at_byte", [0, 12, 40, -1])
+def test_a_flipped_byte_of_a_sealed_row_is_found_at_its_latest_event(
+    path: Path, at_byte: int
+) -> None:
+    """What no longer opens is named by the event that was last right there."""
+    where, values = row_at(owner_of(path), IN_ROLE)
+    ((sealed,),) = ask(path, f"SELECT sealed FROM scoped_consent WHERE {where}", *values)
+    changed = bytearray(sealed)
+    changed[at_byte] ^= 1
+    tamper(path, (f"UPDATE scoped_consent SET sealed = ? WHERE {where}", (bytes(changed), *values)))
+    report = verify(path)
+
+    assert report.problems == (
+        Problem(
+            Position(position_of(path, 1)), "scoped_consent", "does not open with its subject's key"
+        ),
+    )
+
+
+def test_a_missing_row_is_found(path: Path) -> None:
+    """What was said and is not there is named by its latest event."""
+    where, values = row_at(owner_of(path), OF_DOMAIN)
+    tamper(path, (f"DELETE FROM scoped_consent WHERE {where}", values))
+
+    assert verify(path).problems == (
+        Problem(Position(position_of(path, 3)), "scoped_consent", "is missing"),
+    )
+
+
+def test_all_rows_gone_are_found(path: Path) -> None:
+    """An emptied table does not pass for one that nothing was ever written to."""
+    tamper(path, "DELETE FROM scoped_consent")
+    report = verify(path)
+
+    assert {(one.table, one.what) for one in report.problems} == {("scoped_consent", "is missing")}
+
+
+@pytest.mark.parametrize("column", ["given_at", "requested_at"])
+@pytest.mark.parametrize("value", [None, 1])
+def test_a_wrong_age_is_found(path: Path, column: str, value: int | None) -> None:
+    """A row that would be swept too early, or never, is named."""
+    reach, number = (OF_CONTACT, 0) if column == "given_at" else (OF_DOMAIN, 3)
+    where, values = row_at(owner_of(path), reach)
+    tamper(path, (f"UPDATE scoped_consent SET {column} = ? WHERE {where}", (value, *values)))
+
+    assert [at(one) for one in verify(path).problems] == [
+        (position_of(path, number), "scoped_consent")
+    ]
+
+
+def test_a_row_moved_to_another_reach_is_found(path: Path) -> None:
+    """A consent cannot be made one for the whole account by who has only the file."""
+    owner = owner_of(path)
+    where, values = row_at(owner, OF_CONTACT)
+    digest = reach_digest(owner.key, ACCOUNT)
+    tamper(path, (f"UPDATE scoped_consent SET reach = ? WHERE {where}", (digest, *values)))
+
+    assert verify(path).problems == (
+        Problem(Position(position_of(path, 0)), "scoped_consent", "is missing"),
+        Problem(None, "scoped_consent", "does not open with its subject's key"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("lies_at", "says", "what"),
+    [
+        (IN_ROLE, IN_ROLE, "is not what follows from the events"),
+        (IN_ROLE, OF_DOMAIN, "is not what follows from the events"),
+        (Reach(ContactId("x")), Reach(ContactId("x")), "follows from no event"),
+        (Reach(ContactId("x")), IN_ROLE, "lies where another reach is kept"),
+    ],
+)
+def test_a_row_forged_with_the_key_is_found(
+    path: Path, lies_at: Reach, says: Reach, what: str
+) -> None:
+    """Who has the keys too cannot put words into somebody's mouth that no event has."""
+    owner = owner_of(path)
+    mark = Mark(EventKind.CONSENT_GIVEN, Position(MIDDLE), Instant(1))
+    plain = encode(says, {ContactField.ALL: Said(mark)}, lambda _: None)
+    digest = reach_digest(owner.key, lies_at)
+    forged = seal(owner, digest, plain, b"n" * 12)
+    tamper(path, (
+        "INSERT OR REPLACE INTO scoped_consent VALUES (?, ?, ?, ?, 1, NULL)",
+        (owner.pseudonym, owner.purpose, digest, forged),
+    ))  # fmt: skip
+    expected = position_of(path, 1) if lies_at == IN_ROLE else MIDDLE
+
+    assert verify(path).problems == (Problem(Position(expected), "scoped_consent", what),)
+
+
+def test_a_row_that_cannot_be_read_is_found(path: Path) -> None:
+    """What opens and is nothing that was ever written is told."""
+    owner = owner_of(path)
+    digest = reach_digest(owner.key, Reach(ContactId("x")))
+    forged = seal(owner, digest, b"{}", b"n" * 12)
+    tamper(path, (
+        "INSERT INTO scoped_consent VALUES (?, ?, ?, ?, NULL, NULL)",
+        (owner.pseudonym, owner.purpose, digest, forged),
+    ))  # fmt: skip
+
+    assert verify(path).problems == (Problem(None, "scoped_consent", "cannot be read"),)
+
+
+@pytest.mark.parametrize("purpose", [PUBLICATION, NEWSLETTER])
+def test_an_added_row_is_found(path: Path, purpose: PurposeId) -> None:
+    """A row of nobody, or of a purpose that takes no scope, is told."""
+    pseudonym = owner_of(path).pseudonym if purpose == NEWSLETTER else b"\0" * 16
+    tamper(path, (
+        "INSERT INTO scoped_consent SELECT ?, ?, reach, sealed, NULL, NULL FROM scoped_consent"
+        " WHERE reach = (SELECT max(reach) FROM scoped_consent)",
+        (pseudonym, purpose),
+    ))  # fmt: skip
+
+    assert [at(one) for one in verify(path).problems] == [(None, "scoped_consent")]
+
+
+def test_a_saying_on_a_text_that_nobody_published_is_found(path: Path) -> None:
+    """A consent at a reach, made to name another text than the one that was shown, is told."""
+
+    async def make() -> None:
+        async with open_sqlite(path, clock=FakeClock()) as store:
+            notice = next(one.notice for one in await store.published()
+                          if one.purpose == PUBLICATION)  # fmt: skip
+            await record(store, scoped(EventKind.CONSENT_GIVEN, OF_CONTACT, NAME, notice=notice))
+
+    asyncio.run(make())
+    ((last, header),) = ask(path, "SELECT max(position), header FROM event")
+    forge(path, last, header.partition(b'"sha256":"')[2][:64], b"0" * 64)
+    report = verify(path)
+
+    assert [(*at(one), one.what) for one in report.problems] == [
+        (last, "consent", "its notice was never published"),
+        (last, "scoped_consent", "its notice was never published"),
+    ]
+
+
+def test_rows_whose_key_is_gone_are_not_called_sound(path: Path) -> None:
+    """Without a person's key what they said cannot be looked at, and that is told."""
+    tamper(keys_of(path), "DELETE FROM subject WHERE subject_id = 'anna'")
+    report = verify(path)
+
+    assert Problem(
+        None, "scoped_consent", "was not looked at: its subject's key does not open"
+    ) in report.problems  # fmt: skip
 
 
 # --- forged with care --------------------------------------------------------------------------
@@ -623,10 +838,10 @@ def test_an_index_that_leads_astray_is_found(path: Path) -> None:
         "INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)",
         *(kind.decode(), name.decode(), table.decode(), root, sql.decode()),
     )
-    report = verify(path)
+    told = [one for one in verify(path).problems if one.table != "request"]
 
-    assert {at(one) for one in report.problems} == {(None, "log")}
-    assert all(index in one.what for one in report.problems)
+    assert {at(one) for one in told} == {(None, "log")}
+    assert all(index in one.what for one in told)
 
 
 def test_a_consent_to_a_text_that_nobody_published_is_found(path: Path) -> None:
@@ -693,8 +908,81 @@ def test_another_master_key_is_told_once(path: Path) -> None:
     other.write_bytes(b"\1" * 32)
     report = verify(path, other)
 
-    assert [at(one) for one in report.problems] == [(None, "keys.identity")]
+    assert [at(one) for one in report.problems] == [
+        (None, "keys.identity"),
+        (None, "scoped_consent"),
+        (None, "request"),
+    ]
+    for one in report.problems[1:]:
+        assert "was not looked at" in one.what
     assert report.events > 40
+
+
+@pytest.mark.parametrize("name", ["links", "requests", "tokens"])
+def test_a_secret_that_is_gone_is_told(path: Path, name: str) -> None:
+    """What cannot be looked at for want of a secret does not pass for sound."""
+    tamper(keys_of(path), f"DELETE FROM secret WHERE name = '{name}'")
+    report = verify(path)
+
+    assert first(report) == (None, "keys.secret")
+    assert (len(report.problems) == 2) == (name == "requests")
+
+
+# --- answered requests -------------------------------------------------------------------------
+
+
+async def test_what_is_damaged_is_not_answered_from(path: Path, clock: FakeClock) -> None:
+    """A repeat of a request whose row was changed is not answered, and `verify` names the row.
+
+    Nothing held the row to anything: whoever changed it chose what every repeat was told, and it
+    passed for sound.
+    """
+    asked = request(id="request-9")
+    async with open_sqlite(path, clock=clock) as store:
+        await store.write(lambda one: one.remember(asked, ANNA, b"the first answer"), {ANNA})
+        position = await store.head()
+        whole = await store.write(lambda one: one.recall(asked))
+    tamper(path, ("UPDATE request SET answer = ? WHERE position = ?", (b"another", position)))
+    async with open_sqlite(path, clock=clock) as store:
+        with pytest.raises(StoreUnavailable):
+            await store.write(lambda one: one.recall(asked))
+
+    assert whole == Remembered(same_content=True, answer=b"the first answer")
+    assert [at(one) for one in verify(path).problems] == [(position, "request")]
+
+
+async def test_an_answer_without_its_seal_is_not_taken_for_an_old_one(
+    path: Path, clock: FakeClock
+) -> None:
+    """A changed row is found also if its seal was taken off: only so many rows never had one."""
+    asked = request(id="request-9")
+    async with open_sqlite(path, clock=clock) as store:
+        await store.write(lambda one: one.remember(asked, ANNA, b"the first answer"), {ANNA})
+        position = await store.head()
+    tamper(path, (
+        "UPDATE request SET answer = ?, mac = NULL WHERE position = ?", (b"another", position)
+    ))  # fmt: skip
+    async with open_sqlite(path, clock=clock) as store:
+        with pytest.raises(StoreUnavailable):
+            await store.write(lambda one: one.recall(asked))
+
+    assert [at(one) for one in verify(path).problems] == [(position, "request")]
+    assert verify(path).unsealed == 1
+
+
+@pytest.mark.parametrize("mac", ["NULL", "x'00'"])
+def test_a_store_that_has_lost_count_does_not_open(path: Path, mac: str) -> None:
+    """How many rows have no seal is counted once, and never again for one that had been counted."""
+    tamper(path, f"UPDATE identity SET unsealed_requests = NULL, unsealed_mac = {mac}")
+
+    with pytest.raises(StoreRefused, match=r"requests are not sealed .* restore it"):
+        asyncio.run(_opened(path))
+    assert first(verify(path)) == (None, "request")
+
+
+async def _opened(path: Path) -> None:
+    async with open_sqlite(path, clock=FakeClock()):
+        pass
 
 
 def test_keys_of_another_store_are_told(path: Path, tmp_path: Path) -> None:
@@ -739,7 +1027,7 @@ def test_a_ruined_log_is_told_in_bounds(tmp_path: Path, clock: FakeClock) -> Non
 
 def contents(path: Path) -> object:
     """All values of log, states and keys, or that they cannot be read."""
-    states = {table: STATES[table] for table in ("consent", "standing")}
+    states = {table: STATES[table] for table in ("consent", "standing", "scoped_consent")}
     tables = KEYS if path.name.endswith(".keys") else LOG | states
     try:
         return [

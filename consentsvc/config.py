@@ -35,6 +35,8 @@ class Settings:
     """The 32 bytes under which all keys lie; by default beside the log, made with it."""
     catalogue: Path | None = None
     """The catalogue; by default the one that comes with the program."""
+    profiles: Path | None = None
+    """A folder with registry profiles of the registrar's own, beside those of the program."""
     tls_certificate: Path | None = None
     """The server's certificate chain, PEM."""
     tls_key: Path | None = None
@@ -155,11 +157,19 @@ def _file(text: str) -> Path:
     return path
 
 
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not path.is_dir():
+        raise ValueError(f"{path} is not a folder")
+    return path
+
+
 _PARSERS: dict[str, Callable[[str], object]] = {
     "listen": _listen,
     "store": _text,
     "master_key_file": _path,
     "catalogue": _file,
+    "profiles": _folder,
     "tls_certificate": _file,
     "tls_key": _file,
     "tls_client_ca": _file,

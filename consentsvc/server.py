@@ -15,13 +15,16 @@ from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
 from consentsvc import catalogue as catalogues
+from consentsvc import profiles as registry_profiles
 from consentsvc.config import Settings
 from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.instants import Instant
+from consentsvc.domain.publication.profile import Profiles
 from consentsvc.rpc.consent_servicer import ConsentServicer
 from consentsvc.rpc.event_servicer import EventServicer
 from consentsvc.rpc.interceptors import Door
 from consentsvc.rpc.limits import MAX_MESSAGE_BYTES, RateLimit
+from consentsvc.rpc.publication_servicer import PublicationServicer
 from consentsvc.rpc.query_servicer import QueryServicer
 from consentsvc.rpc.rights_servicer import RightsServicer
 from consentsvc.rpc.tokens import Tokens
@@ -31,6 +34,7 @@ from consentsvc.service.expiry import Sweeper
 from consentsvc.service.following import Following
 from consentsvc.service.links import Links
 from consentsvc.service.ports import Clock, EventStore
+from consentsvc.service.publications import Publications
 from consentsvc.service.queries import Queries
 from consentsvc.service.rights import Rights
 from consentsvc.storage.opening import SQLITE, open_store
@@ -42,6 +46,8 @@ from consentsvc.v1 import (
     consent_query_service_pb2_grpc,
     consent_service_pb2,
     consent_service_pb2_grpc,
+    publication_service_pb2,
+    publication_service_pb2_grpc,
     subject_rights_service_pb2,
     subject_rights_service_pb2_grpc,
 )
@@ -53,6 +59,7 @@ SERVICES = tuple(
     for file, name in (
         (consent_query_service_pb2, "ConsentQueryService"),
         (consent_service_pb2, "ConsentService"),
+        (publication_service_pb2, "PublicationService"),
         (consent_event_service_pb2, "ConsentEventService"),
         (subject_rights_service_pb2, "SubjectRightsService"),
     )
@@ -137,7 +144,11 @@ def system_clock() -> Instant:
 
 @asynccontextmanager
 async def started(
-    store: EventStore, catalogue: Catalogue, clock: Clock, settings: Settings
+    store: EventStore,
+    catalogue: Catalogue,
+    profiles: Profiles,
+    clock: Clock,
+    settings: Settings,
 ) -> AsyncIterator[Server]:
     """Serves a store for as long as the block runs; leaving it ends every call at once.
 
@@ -160,7 +171,14 @@ async def started(
         QueryServicer(queries, catalogue, tokens), grpc_server
     )
     consent_service_pb2_grpc.add_ConsentServiceServicer_to_server(
-        ConsentServicer(Consents(store, catalogue, links), queries, catalogue, tokens), grpc_server
+        ConsentServicer(
+            Consents(store, catalogue, profiles, links, clock), queries, catalogue, tokens
+        ),
+        grpc_server,
+    )
+    publication_service_pb2_grpc.add_PublicationServiceServicer_to_server(
+        PublicationServicer(Publications(store, catalogue, profiles, clock), profiles, tokens),
+        grpc_server,
     )
     consent_event_service_pb2_grpc.add_ConsentEventServiceServicer_to_server(
         EventServicer(following, catalogue, tokens, clock), grpc_server
@@ -216,11 +234,12 @@ async def serve(settings: Settings, ready: Callable[[int], None] | None = None) 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number.name)
     catalogue = catalogues.load(settings.catalogue)
+    profiles = registry_profiles.load(settings.profiles)
     _make_folder(settings.store)
     async with open_store(
         settings.store, clock=system_clock, master_key_file=settings.master_key_file
     ) as store:
-        async with started(store, catalogue, system_clock, settings) as server:
+        async with started(store, catalogue, profiles, system_clock, settings) as server:
             if ready is not None:
                 ready(server.port)
             await first.wait()

@@ -58,7 +58,7 @@ def parse(message: query_messages.CheckBatch, catalogue: Catalogue) -> Batch:
         try:
             subject_id = identifiers.subject_id(subject, _SUBJECTS)
             if key not in subjects:
-                catalogue.purpose(purpose, _PURPOSES)
+                catalogue.undivided(purpose, _PURPOSES)
                 subjects[key], places[key] = [], []
         except InvalidRequest as error:
             errors.append(_error(index, one_purpose, error))

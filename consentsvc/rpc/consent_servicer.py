@@ -60,7 +60,7 @@ class ConsentServicer(ConsentServiceServicer):
         return messages.ListConsentsResponse(
             consents=[
                 messages.ConsentEntry(
-                    consent=translate.consent(one.purpose, one.consent),
+                    consent=translate.consent(one.purpose, one.consent, one.scope),
                     decision=translate.decision(one.decision),
                 )
                 for one in choices.entries[first:following]
@@ -74,10 +74,15 @@ class ConsentServicer(ConsentServiceServicer):
         self, request: messages.UpdateConsentsRequest, context: Any
     ) -> messages.UpdateConsentsResponse:
         """See the proto."""
-        updated = await self._consents.update(_update(request, context))
-        outcomes = zip(updated.written.outcomes, updated.confirmation_tokens, strict=True)
+        command = _update(request, context)
+        updated = await self._consents.update(command)
+        outcomes = zip(
+            updated.written.outcomes, updated.confirmation_tokens, command.changes, strict=True
+        )
         return messages.UpdateConsentsResponse(
-            outcomes=[translate.outcome(one, token) for one, token in outcomes],
+            outcomes=[
+                translate.outcome(one, token, change.scope) for one, token, change in outcomes
+            ],
             written_at=self._tokens.make(Kind.FRESHNESS, updated.written.written_at),
         )
 

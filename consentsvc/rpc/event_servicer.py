@@ -45,6 +45,7 @@ class EventServicer(ConsentEventServiceServicer):
             events=[translate.event(one) for one in page.events],
             next_page_token=self._tokens.make(Kind.EVENTS, last),
             at_head=last == page.head,
+            head_position=page.head,
         )
 
     async def WatchEvents(

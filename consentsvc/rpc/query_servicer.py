@@ -29,8 +29,8 @@ class QueryServicer(ConsentQueryServiceServicer):
     ) -> messages.CheckConsentResponse:
         """See the proto."""
         subject = identifiers.subject_id(request.subject_id)
-        purpose = self._catalogue.purpose(request.purpose_id).id
-        translate.account_scope(request.scope, "scope")
+        purpose = self._catalogue.undivided(request.purpose_id).id
+        translate.no_scope(request.scope, "scope")
         checked = await self._queries.check(
             [Question(purpose, [subject])],
             self._consistency(request.consistency, request.with_withdrawal_token),

@@ -6,7 +6,7 @@ from consentsvc.domain import identifiers
 from consentsvc.domain.errors import InvalidRequest
 from consentsvc.domain.events import Actor
 from consentsvc.domain.identifiers import PurposeId
-from consentsvc.rpc import translate
+from consentsvc.rpc import scopes, translate
 from consentsvc.rpc.limits import MAX_CHANGES, refuse_large
 from consentsvc.rpc.tokens import Kind, Tokens
 from consentsvc.rpc.writing import Write, request_of
@@ -64,13 +64,15 @@ class RightsServicer(SubjectRightsServiceServicer):
         refuse_large(count, MAX_CHANGES, "purpose_ids")
         if len(set(request.purpose_ids)) != count:
             raise InvalidRequest.field("purpose_ids", "must not name a purpose twice")
+        scope = scopes.scope(request.scope, "scope") if request.HasField("scope") else None
         written = await self._rights.revoke(
             _instruction(request, context, actor),
             [PurposeId(one) for one in request.purpose_ids],
             translate.revocation(request.reason),
+            scope,
         )
         return messages.RevokeConsentsResponse(
-            outcomes=[translate.outcome(one) for one in written.outcomes],
+            outcomes=[translate.outcome(one, scope=scope) for one in written.outcomes],
             written_at=self._at(written),
         )
 

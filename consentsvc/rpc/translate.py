@@ -1,6 +1,7 @@
 """Messages to the domain's words and back. Bad input is refused here, by the field's path."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -18,10 +19,16 @@ from consentsvc.domain.events import (
     EventKind,
     Evidence,
     NoticeRef,
+    PublicationReport,
+    ReportOutcome,
     RevocationReason,
 )
 from consentsvc.domain.identifiers import Position, PurposeId
 from consentsvc.domain.instants import Instant, instant
+from consentsvc.domain.publication import listing
+from consentsvc.domain.publication.choices import Sayings
+from consentsvc.domain.scope import Reach, Scope
+from consentsvc.rpc import scopes
 from consentsvc.service.consents import Change, ShownNotice
 from consentsvc.service.ports import SubjectRecord
 from consentsvc.service.requests import Effect, Outcome
@@ -56,6 +63,9 @@ _REVOCATIONS = {
     messages.REVOCATION_REASON_LEGAL_BASIS_CHANGED: RevocationReason.LEGAL_BASIS_CHANGED,
     messages.REVOCATION_REASON_INVALID: RevocationReason.INVALID,
 }
+_REPORTS = {
+    one: messages.ReportOutcome.Value(f"REPORT_OUTCOME_{one.name}") for one in ReportOutcome
+}
 _REVOCATIONS_OUT = {reason: value for value, reason in _REVOCATIONS.items()}
 REASONS = {
     reason: messages.DecisionReason.Value(f"DECISION_REASON_{reason.name}") for reason in Reason
@@ -88,11 +98,10 @@ def moment(timestamp: Timestamp, field: str) -> Instant:
     return at
 
 
-def account_scope(scope: messages.Scope, field: str) -> None:
-    """Refuses every scope but the whole account."""
-    for name in ("contact_id", "domain"):
-        if getattr(scope, name):
-            raise ScopeNotTaken.field(f"{field}.{name}", "the purpose takes no scope")
+def no_scope(scope: messages.Scope, field: str) -> None:
+    """Refuses every scope."""
+    for descriptor, _ in scope.ListFields():
+        raise ScopeNotTaken.field(f"{field}.{descriptor.name}", "must be empty")
 
 
 def actor(message: messages.Actor) -> Actor:
@@ -140,7 +149,7 @@ def evidence(message: messages.Evidence) -> Evidence:
 def change(message: consent_messages.ConsentChange, field: str) -> Change:
     """Accepts a change in itself; the catalogue has its say later."""
     try:
-        account_scope(message.scope, "scope")
+        scope = scopes.scope(message.scope, "scope") if message.HasField("scope") else None
         action = _ACTIONS.get(message.action)
         if action is None:
             raise InvalidRequest.field("action", "must say what is asked for")
@@ -152,7 +161,7 @@ def change(message: consent_messages.ConsentChange, field: str) -> Change:
         notice = _shown(message.notice) if message.HasField("notice") else None
     except InvalidRequest as error:
         raise error.within(field) from error
-    return Change(action, PurposeId(message.purpose_id), notice, expected)
+    return Change(action, PurposeId(message.purpose_id), notice, expected, scope)
 
 
 def revocation(value: messages.RevocationReason.ValueType) -> RevocationReason:
@@ -215,6 +224,7 @@ def purpose(one: Purpose, locale: str) -> messages.Purpose:
         needs_confirmation=one.needs_confirmation,
         notice=_notice(one.current.notices[locale]),
         trackers=[_tracker(tracker, locale) for tracker in one.trackers],
+        takes_scope=one.takes_scope,
     )
     _set_validity(message, one)
     return message
@@ -233,10 +243,13 @@ def rule(one: Purpose) -> event_messages.PurposeRule:
     return message
 
 
-def consent(purpose_id: PurposeId, state: Consent) -> messages.Consent:
+def consent(purpose_id: PurposeId, state: Consent, scope: Scope | None = None) -> messages.Consent:
     """The state of one consent."""
     message = messages.Consent(
-        purpose_id=purpose_id, objection_position=state.objection, position=state.position
+        purpose_id=purpose_id,
+        objection_position=state.objection,
+        position=state.position,
+        scope=None if scope is None else scopes.scope_out(scope),
     )
     if state.choice is not None:
         choice = state.choice
@@ -269,8 +282,21 @@ def subject_state(record: SubjectRecord) -> event_messages.SubjectState:
         subject_id=record.subject,
         pseudonym=record.pseudonym,
         standing=standing(record.standing),
-        consents=[consent(purpose_id, one) for purpose_id, one in record.consents.items()],
+        consents=[
+            message
+            for purpose_id, one in record.consents.items()
+            for message in _consents(purpose_id, one, record.sayings.get(purpose_id))
+        ],
     )
+
+
+def _consents(
+    purpose_id: PurposeId, state: Consent, sayings: Mapping[Reach, Sayings] | None
+) -> list[messages.Consent]:
+    """One for a purpose that is decided for the account, else one for whatever was said."""
+    if not sayings:
+        return [consent(purpose_id, state)]
+    return [consent(purpose_id, one.consent, one.scope) for one in listing.stated(state, sayings)]
 
 
 def event(one: Event, *, with_evidence: bool = False) -> messages.ConsentEvent:
@@ -294,13 +320,29 @@ def event(one: Event, *, with_evidence: bool = False) -> messages.ConsentEvent:
             message.claimed_time.CopyFrom(timestamp(personal.claimed_at))
         if personal.revocation is not None:
             message.revocation_reason = _REVOCATIONS_OUT[personal.revocation]
+        if personal.scope is not None:
+            message.scope.CopyFrom(scopes.scope_out(personal.scope))
+        if personal.report is not None:
+            message.report.CopyFrom(_report(personal.report))
         if with_evidence and personal.evidence != Evidence():
             for name in Evidence.__slots__:
                 setattr(message.evidence, name, getattr(personal.evidence, name) or "")
     return message
 
 
-def outcome(one: Outcome, token: str | None = None) -> consent_messages.ChangeOutcome:
+def _report(one: PublicationReport) -> messages.PublicationReport:
+    return messages.PublicationReport(
+        outcome=_REPORTS[one.outcome],
+        registry=one.registry,
+        resolved_position=one.resolved_at,
+        published_fields=scopes.fields_out(one.published),
+        code=one.code,
+    )
+
+
+def outcome(
+    one: Outcome, token: str | None = None, scope: Scope | None = None
+) -> consent_messages.ChangeOutcome:
     """What became of one change."""
     return consent_messages.ChangeOutcome(
         purpose_id=one.purpose or "",
@@ -310,6 +352,7 @@ def outcome(one: Outcome, token: str | None = None) -> consent_messages.ChangeOu
         confirmation_expire_time=(
             None if one.confirm_before is None else timestamp(one.confirm_before)
         ),
+        scope=None if scope is None else scopes.scope_out(scope),
     )
 
 

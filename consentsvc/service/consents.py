@@ -10,6 +10,7 @@ from consentsvc.domain.changes import (
     NEEDS_NOTICE,
     Action,
     event_for,
+    kind_for,
     withdrawal_changes,
 )
 from consentsvc.domain.decision import REQUEST_OPEN_FOR
@@ -20,9 +21,13 @@ from consentsvc.domain.errors import (
     InvalidRequest,
     LinkUnknown,
     PositionConflict,
+    RoleNotOffered,
+    ScopeNeeded,
+    ScopeNotTaken,
     UnknownNotice,
 )
 from consentsvc.domain.events import (
+    DENIALS,
     THE_SUBJECT,
     Actor,
     ActorKind,
@@ -35,8 +40,11 @@ from consentsvc.domain.events import (
 )
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add
+from consentsvc.domain.publication.choices import denial_changes
+from consentsvc.domain.publication.profile import Profiles
+from consentsvc.domain.scope import EVERYTHING, Reach, Scope, overlap
 from consentsvc.service.links import Confirmation, Links
-from consentsvc.service.ports import EventStore, Request, Transaction
+from consentsvc.service.ports import Clock, EventStore, Request, Transaction
 from consentsvc.service.requests import (
     UNCHANGED,
     Effect,
@@ -49,15 +57,6 @@ from consentsvc.service.requests import (
 
 LINK_CHANNEL = "link"
 """The channel of what a person does through a link."""
-
-_VOIDING = frozenset(
-    {
-        EventKind.CONSENT_REFUSED,
-        EventKind.CONSENT_WITHDRAWN,
-        EventKind.CONSENT_REVOKED,
-        EventKind.OBJECTION_RAISED,
-    }
-)
 
 
 class ShownNotice(NamedTuple):
@@ -76,6 +75,7 @@ class Change:
     purpose: PurposeId
     notice: ShownNotice | None = None
     expected: Position | None = None
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +109,19 @@ class _Planned(NamedTuple):
 class Consents:
     """Records what subjects choose. Every write is durable when it returns."""
 
-    def __init__(self, store: EventStore, catalogue: Catalogue, links: Links) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        catalogue: Catalogue,
+        profiles: Profiles,
+        links: Links,
+        clock: Clock,
+    ) -> None:
         self._store = store
         self._catalogue = catalogue
+        self._profiles = profiles
         self._links = links
+        self._clock = clock
 
     async def update(self, command: UpdateConsents) -> Updated:
         """Records all changes or none; see `ConsentService.UpdateConsents` for the rules."""
@@ -178,7 +187,7 @@ class Consents:
                 transaction,
                 request,
                 subject,
-                lambda: [_withdraw(transaction, subject, link.purpose, _kept(evidence, purpose))],
+                lambda: [_withdraw(transaction, subject, link.purpose, purpose, evidence)],
             )
 
         return await self._store.write(work, {subject})
@@ -187,6 +196,7 @@ class Consents:
         purpose = self._catalogue.purpose(change.purpose, f"{field}.purpose_id")
         if change.action is Action.WITHDRAW_OBJECTION and actor.kind is not ActorKind.SUBJECT:
             raise InvalidRequest.field("actor.kind", "only the subject takes an objection back")
+        self._refuse_scope(change, purpose, f"{field}.scope")
         if change.notice is None:
             if change.action in NEEDS_NOTICE:
                 raise InvalidRequest.field(f"{field}.notice", "must name the notice that was shown")
@@ -198,6 +208,19 @@ class Consents:
                 raise error.within(field) from None
             # Nobody is kept from a no because of a page that shows an old text.
             return _Planned(change, purpose, None)
+
+    def _refuse_scope(self, change: Change, purpose: Purpose, field: str) -> None:
+        scope = change.scope
+        if not purpose.takes_scope or change.action in ABOUT_OBJECTION:
+            if scope is not None:
+                raise ScopeNotTaken.field(field, "is not taken here")
+            return
+        if scope is None:
+            raise ScopeNeeded.field(field, "must name the fields, and how far it reaches")
+        domain, role = scope.reach.domain, scope.reach.role
+        asks = change.action in {Action.GIVE, Action.REQUEST}
+        if asks and domain and role and not self._profiles.offers(domain, role, self._clock()):
+            raise RoleNotOffered.field(f"{field}.role", "has no consent to give for this domain")
 
     async def _answered(self, command: UpdateConsents) -> Updated | None:
         written = await self._store.write(lambda transaction: recall(transaction, command.request))
@@ -231,14 +254,19 @@ def _known_notice(purpose: Purpose, shown: ShownNotice) -> NoticeRef:
 
 
 def _refuse_contradictions(changes: Sequence[Change]) -> None:
-    seen: set[tuple[PurposeId, bool]] = set()
+    seen: dict[tuple[PurposeId, bool, Reach | None], list[Scope | None]] = {}
     for index, change in enumerate(changes):
-        key = (change.purpose, change.action in ABOUT_OBJECTION)
-        if key in seen:
+        reach = None if change.scope is None else change.scope.reach
+        earlier = seen.setdefault((change.purpose, change.action in ABOUT_OBJECTION, reach), [])
+        if any(_meet(change.scope, scope) for scope in earlier):
             raise InvalidRequest.field(
                 f"changes[{index}].purpose_id", "has had a change of that kind in this request"
             )
-        seen.add(key)
+        earlier.append(change.scope)
+
+
+def _meet(one: Scope | None, other: Scope | None) -> bool:
+    return one is None or other is None or overlap(one.fields, other.fields)
 
 
 def _apply_all(
@@ -258,8 +286,7 @@ def _apply_all(
 
 def _apply(transaction: Transaction, command: UpdateConsents, planned: _Planned) -> Outcome:
     change, purpose, notice = planned
-    consent = transaction.consent(command.subject, purpose.id)
-    kind = event_for(change.action, command.actor, purpose, consent, notice)
+    kind = _kind(transaction, command, planned)
     if kind is None:
         return UNCHANGED._replace(purpose=purpose.id)
     personal = Personal(
@@ -268,12 +295,29 @@ def _apply(transaction: Transaction, command: UpdateConsents, planned: _Planned)
         channel=command.channel,
         evidence=_kept(command.evidence, purpose),
         claimed_at=command.claimed_at,
+        scope=change.scope,
     )
     position = transaction.append(NewEvent(kind, purpose.id, personal, notice))
     if kind is EventKind.CONSENT_REQUESTED:
         until = add(transaction.now, REQUEST_OPEN_FOR)
         return Outcome(Effect.AWAITING_CONFIRMATION, purpose.id, position, until)
     return Outcome(Effect.RECORDED, purpose.id, position)
+
+
+def _kind(transaction: Transaction, command: UpdateConsents, planned: _Planned) -> EventKind | None:
+    """Which event records the change; None if it changes nothing."""
+    change, purpose, notice = planned
+    if change.scope is None:
+        consent = transaction.consent(command.subject, purpose.id)
+        return event_for(change.action, command.actor, purpose, consent, notice)
+    kind = kind_for(change.action, command.actor, purpose)
+    if kind in DENIALS:
+        sayings = transaction.sayings(command.subject, purpose.id)
+        # A refusal is of a text; a withdrawal is the same whatever was shown.
+        of_text = notice if kind is EventKind.CONSENT_REFUSED else None
+        if not denial_changes(kind, change.scope, of_text, sayings):
+            return None
+    return kind
 
 
 def _confirm(
@@ -293,7 +337,9 @@ def _confirm(
         raise LinkUnknown("the link's request is not there")
     asked, since = history[0], history[1:]
     _refuse_spent(asked, since, transaction.now)
-    personal = Personal(subject, THE_SUBJECT, LINK_CHANNEL, _kept(evidence, purpose))
+    personal = Personal(
+        subject, THE_SUBJECT, LINK_CHANNEL, _kept(evidence, purpose), scope=_scope(asked)
+    )
     position = transaction.append(
         NewEvent(EventKind.CONSENT_GIVEN, purpose.id, personal, asked.notice, asked.position)
     )
@@ -305,20 +351,50 @@ def _refuse_spent(asked: Event, since: Sequence[Event], now: Instant) -> None:
     for event in since:
         if event.kind is EventKind.CONSENT_GIVEN and event.refers_to == asked.position:
             raise ConfirmationUsed("the request has been confirmed before", **facts)
-        if event.kind in _VOIDING:
+        if _voids(event, asked):
             raise ConfirmationVoid("a later choice took the request back", **facts)
     if now >= add(asked.recorded_at, REQUEST_OPEN_FOR):
         raise ConfirmationExpired("the request has been open for 30 days", **facts)
 
 
+def _voids(event: Event, asked: Event) -> bool:
+    """Whether a later event takes a request back: a no to all of it or to a part, or an objection.
+
+    A no further inside stands beside the consent that the request may become, and goes on standing.
+    """
+    if event.kind is EventKind.OBJECTION_RAISED:
+        return True
+    if event.kind not in DENIALS:
+        return False
+    of_event, of_request = _scope(event), _scope(asked)
+    if of_event is None or of_request is None:
+        return True
+    return of_event.reach.covers(of_request.reach) and overlap(of_event.fields, of_request.fields)
+
+
+def _scope(event: Event) -> Scope | None:
+    return None if event.personal is None else event.personal.scope
+
+
 def _withdraw(
-    transaction: Transaction, subject: SubjectId, purpose: PurposeId, evidence: Evidence
+    transaction: Transaction,
+    subject: SubjectId,
+    purpose_id: PurposeId,
+    purpose: Purpose | None,
+    evidence: Evidence,
 ) -> Outcome:
-    if not withdrawal_changes(transaction.consent(subject, purpose)):
-        return UNCHANGED._replace(purpose=purpose)
-    personal = Personal(subject, THE_SUBJECT, LINK_CHANNEL, evidence)
-    position = transaction.append(NewEvent(EventKind.CONSENT_WITHDRAWN, purpose, personal))
-    return Outcome(Effect.RECORDED, purpose, position)
+    sayings = transaction.sayings(subject, purpose_id)
+    scope = EVERYTHING if sayings or (purpose is not None and purpose.takes_scope) else None
+    changes = (
+        withdrawal_changes(transaction.consent(subject, purpose_id))
+        if scope is None
+        else denial_changes(EventKind.CONSENT_WITHDRAWN, scope, None, sayings)
+    )
+    if not changes:
+        return UNCHANGED._replace(purpose=purpose_id)
+    personal = Personal(subject, THE_SUBJECT, LINK_CHANNEL, _kept(evidence, purpose), scope=scope)
+    position = transaction.append(NewEvent(EventKind.CONSENT_WITHDRAWN, purpose_id, personal))
+    return Outcome(Effect.RECORDED, purpose_id, position)
 
 
 def _kept(evidence: Evidence, purpose: Purpose | None) -> Evidence:

@@ -4,6 +4,7 @@ Answers do not wait for it: a decision looks at the clock itself.
 """
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -12,8 +13,10 @@ import structlog
 from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.decision import REQUEST_OPEN_FOR, ran_out
 from consentsvc.domain.events import THE_SYSTEM, EventKind, NewEvent, Personal
-from consentsvc.domain.identifiers import PurposeId
+from consentsvc.domain.identifiers import Position, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add, add_months
+from consentsvc.domain.publication import choices
+from consentsvc.domain.scope import Scope
 from consentsvc.service.ports import Clock, Due, EventStore, Transaction
 
 _log = structlog.get_logger(__name__)
@@ -77,12 +80,20 @@ class Sweeper:
     def _expire(self, due: list[Due], transaction: Transaction) -> int:
         events = 0
         for subject, purpose_id in due:
-            purpose = self._catalogue.purposes.get(purpose_id)
-            consent = transaction.consent(subject, purpose_id)
-            for what in ran_out(purpose, consent, transaction.now):
-                personal = Personal(subject, THE_SYSTEM, "expiry")
+            for what, scope in self._ran_out(transaction, subject, purpose_id):
+                personal = Personal(subject, THE_SYSTEM, "expiry", scope=scope)
                 transaction.append(
                     NewEvent(EventKind.CONSENT_EXPIRED, purpose_id, personal, refers_to=what)
                 )
                 events += 1
         return events
+
+    def _ran_out(
+        self, transaction: Transaction, subject: SubjectId, purpose_id: PurposeId
+    ) -> Sequence[tuple[Position, Scope | None]]:
+        purpose = self._catalogue.purposes.get(purpose_id)
+        sayings = transaction.sayings(subject, purpose_id)
+        if sayings:
+            return choices.ran_out(purpose, sayings, transaction.now)
+        consent = transaction.consent(subject, purpose_id)
+        return [(what, None) for what in ran_out(purpose, consent, transaction.now)]

@@ -14,6 +14,8 @@ from consentsvc.domain.identifiers import (
     SubjectId,
 )
 from consentsvc.domain.instants import Instant
+from consentsvc.domain.publication.choices import Choices, Sayings
+from consentsvc.domain.scope import Reach
 
 Clock = Callable[[], Instant]
 """Tells the time. Injected, so that tests decide what time it is."""
@@ -44,12 +46,31 @@ class Records(NamedTuple):
 
 
 class SubjectRecord(NamedTuple):
-    """What the log knows of one subject, for every purpose that has had an event."""
+    """What the log knows of one subject, for every purpose that has had an event.
+
+    For a purpose that takes a scope, the consent tells which event was the latest at any reach, and
+    `sayings` what was said at each.
+    """
 
     subject: SubjectId
     pseudonym: Pseudonym
     standing: Standing
     consents: dict[PurposeId, Consent]
+    sayings: dict[PurposeId, dict[Reach, Sayings]]
+
+
+class Inquiry(NamedTuple):
+    """What an account has said at some reaches."""
+
+    subject: SubjectId
+    reaches: frozenset[Reach]
+
+
+class ChoiceRecords(NamedTuple):
+    """Choices for each inquiry, all read at one position. Holds at least the reaches asked for."""
+
+    read_at: Position
+    answers: list[Choices]
 
 
 class Page(NamedTuple):
@@ -124,8 +145,12 @@ class Transaction(Protocol):
         """Tells the pseudonym of a subject that was announced to `EventStore.write`."""
         ...
 
+    def sayings(self, subject: SubjectId, purpose: PurposeId) -> dict[Reach, Sayings]:
+        """Reads what was said at every reach of a purpose that takes a scope."""
+        ...
+
     def history(self, subject: SubjectId, purpose: PurposeId, after: Position) -> list[Event]:
-        """Reads the events of one consent past a position, in order, personal parts left sealed."""
+        """Reads the events of one subject and purpose past a position, in order."""
         ...
 
     def append(self, event: NewEvent) -> Position:
@@ -185,6 +210,12 @@ class EventStore(Protocol):
         With `as_of` they are folded from the events recorded at or before that moment, and
         `read_at` is the last of these in the whole log.
         """
+        ...
+
+    async def choices(
+        self, purpose: PurposeId, inquiries: Sequence[Inquiry], as_of: Instant | None = None
+    ) -> ChoiceRecords:
+        """Reads choices on a purpose that takes a scope; `as_of` is as in `records`."""
         ...
 
     async def subject_record(self, subject: SubjectId) -> tuple[Position, SubjectRecord | None]:

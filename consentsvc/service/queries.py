@@ -1,6 +1,6 @@
 """Answers: may we do this for this person?"""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -10,6 +10,9 @@ from consentsvc.domain.decision import Decision, decide
 from consentsvc.domain.errors import InvalidRequest, PositionUnknown
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add
+from consentsvc.domain.publication import choices, listing
+from consentsvc.domain.publication.choices import Sayings
+from consentsvc.domain.scope import Reach, Scope
 from consentsvc.service.links import Links
 from consentsvc.service.ports import Clock, EventStore, Page, Question, Record
 
@@ -45,6 +48,7 @@ class Entry(NamedTuple):
     purpose: PurposeId
     consent: Consent
     decision: Decision
+    scope: Scope | None = None
 
 
 class Choices(NamedTuple):
@@ -72,10 +76,10 @@ class Queries:
         with_tokens: bool = False,
     ) -> Checked:
         """Decides every question, all at one position of the log."""
-        purposes = [self._catalogue.purpose(question.purpose) for question in questions]
-        published = await self._published(consistency.as_of)
+        purposes = [self._catalogue.undivided(question.purpose) for question in questions]
+        published = await published_by(consistency.as_of, self._store, self._clock)
         records = await self._store.records(questions, consistency.as_of)
-        _refuse_stale(records.read_at, consistency)
+        refuse_stale(records.read_at, consistency)
         # After the read: one that had to wait must not answer with a validity that has run out.
         at = self._clock() if consistency.as_of is None else consistency.as_of
         decisions = [
@@ -86,16 +90,20 @@ class Queries:
         return Checked(records.read_at, decisions, tokens)
 
     async def choices(self, subject: SubjectId, consistency: Consistency = LATEST) -> Choices:
-        """Reads a subject's consents, one for every purpose in the catalogue's order."""
+        """Reads a subject's consents, at least one for every purpose in the catalogue's order."""
         read_at, record = await self._store.subject_record(subject)
-        _refuse_stale(read_at, consistency)
+        refuse_stale(read_at, consistency)
         now = self._clock()
         standing = NOTHING_STANDS if record is None else record.standing
         consents = {} if record is None else record.consents
         entries = []
         for purpose in self._catalogue.purposes.values():
             consent = consents.get(purpose.id, NOTHING_KNOWN)
-            entries.append(Entry(purpose.id, consent, decide(purpose, consent, standing, now)))
+            if purpose.takes_scope:
+                sayings = {} if record is None else record.sayings.get(purpose.id, {})
+                entries += _scoped(purpose, consent, standing, sayings, now)
+            else:
+                entries.append(Entry(purpose.id, consent, decide(purpose, consent, standing, now)))
         return Choices(read_at, standing, entries)
 
     async def history(
@@ -107,26 +115,10 @@ class Queries:
     ) -> Page:
         """Reads a subject's events past a position, oldest first."""
         page = await self._store.subject_events(subject, after, limit)
-        _refuse_stale(page.head, consistency)
+        refuse_stale(page.head, consistency)
         if after > page.head:
             raise PositionUnknown("the page begins past the head of this log")
         return page
-
-    async def _published(self, as_of: Instant | None) -> dict[PurposeId, set[str]] | None:
-        if as_of is None:
-            return None
-        now = self._clock()
-        if as_of >= now:
-            raise InvalidRequest.field("consistency.as_of_time", "must lie in the past")
-        if as_of > add(now, -_SETTLING):
-            # An event gets its time before it is committed. Once a write that comes later has
-            # passed, nothing with an earlier time is still to come.
-            await self._store.write(lambda transaction: transaction.head)
-        versions: dict[PurposeId, set[str]] = {}
-        for one in await self._store.published():
-            if one.recorded_at <= as_of:
-                versions.setdefault(one.purpose, set()).add(one.notice.version)
-        return versions
 
     async def _tokens(
         self,
@@ -157,13 +149,50 @@ class Queries:
         ]
 
 
+def _scoped(
+    purpose: Purpose,
+    consent: Consent,
+    standing: Standing,
+    sayings: Mapping[Reach, Sayings],
+    now: Instant,
+) -> list[Entry]:
+    said = choices.Choices(sayings, standing, consent.objection)
+    moment = choices.Moment(now, purpose)
+    found = [
+        Entry(purpose.id, one.consent, listing.decided(said, one.scope, moment), one.scope)
+        for one in listing.stated(consent, sayings)
+    ]
+    return found or [Entry(purpose.id, consent, listing.silence(said, moment))]
+
+
 def _decided(
     purpose: Purpose, records: Sequence[Record], at: Instant, published: Container[str] | None
 ) -> list[Decision]:
     return [decide(purpose, consent, standing, at, published) for _, consent, standing in records]
 
 
-def _refuse_stale(read_at: Position, consistency: Consistency) -> None:
+async def published_by(
+    as_of: Instant | None, store: EventStore, clock: Clock
+) -> dict[PurposeId, set[str]] | None:
+    """The versions of notices that had been published at a moment of the past; None for now."""
+    if as_of is None:
+        return None
+    now = clock()
+    if as_of >= now:
+        raise InvalidRequest.field("consistency.as_of_time", "must lie in the past")
+    if as_of > add(now, -_SETTLING):
+        # An event gets its time before it is committed. Once a write that comes later has passed,
+        # nothing with an earlier time is still to come.
+        await store.write(lambda transaction: transaction.head)
+    versions: dict[PurposeId, set[str]] = {}
+    for one in await store.published():
+        if one.recorded_at <= as_of:
+            versions.setdefault(one.purpose, set()).add(one.notice.version)
+    return versions
+
+
+def refuse_stale(read_at: Position, consistency: Consistency) -> None:
+    """Refuses to answer from before what the caller has seen."""
     # A store on one file is never behind what it has acknowledged: a position that it does not
     # have was never its own.
     if consistency.at_least is not None and consistency.at_least > read_at:

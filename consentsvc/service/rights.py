@@ -8,6 +8,8 @@ from consentsvc.domain.changes import revocation_changes
 from consentsvc.domain.consent import Standing
 from consentsvc.domain.events import Actor, EventKind, NewEvent, Personal, RevocationReason
 from consentsvc.domain.identifiers import PurposeId, SubjectId
+from consentsvc.domain.publication.choices import denial_changes
+from consentsvc.domain.scope import Scope
 from consentsvc.service.ports import EventStore, Request, Transaction
 from consentsvc.service.requests import UNCHANGED, Effect, Outcome, Written, once
 
@@ -46,18 +48,33 @@ class Rights:
         instruction: Instruction,
         purposes: Sequence[PurposeId],
         reason: RevocationReason,
+        scope: Scope | None = None,
     ) -> Written:
-        """Ends the consents and requests of these purposes, and the yes that nobody had to give."""
+        """Ends the consents and requests of these purposes, and the yes that nobody had to give.
+
+        The scope is needed by purposes that take one, and refused by those that do not.
+        """
         known: list[Purpose] = []
         for index, purpose in enumerate(purposes):
-            known.append(self._catalogue.purpose(purpose, f"purpose_ids[{index}]"))
+            field = f"purpose_ids[{index}]"
+            find = self._catalogue.undivided if scope is None else self._catalogue.divided
+            known.append(find(purpose, field))
         personal = Personal(
-            instruction.subject, instruction.actor, instruction.channel, revocation=reason
+            instruction.subject,
+            instruction.actor,
+            instruction.channel,
+            revocation=reason,
+            scope=scope,
         )
 
         def revoke(transaction: Transaction, purpose: Purpose) -> Outcome:
-            consent = transaction.consent(instruction.subject, purpose.id)
-            if not revocation_changes(purpose, consent):
+            if scope is None:
+                consent = transaction.consent(instruction.subject, purpose.id)
+                changes = revocation_changes(purpose, consent)
+            else:
+                sayings = transaction.sayings(instruction.subject, purpose.id)
+                changes = denial_changes(EventKind.CONSENT_REVOKED, scope, None, sayings)
+            if not changes:
                 return UNCHANGED._replace(purpose=purpose.id)
             event = NewEvent(EventKind.CONSENT_REVOKED, purpose.id, personal)
             return Outcome(Effect.RECORDED, purpose.id, transaction.append(event))

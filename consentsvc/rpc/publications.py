@@ -1,0 +1,357 @@
+"""Questions of publication and their answers: messages to the domain's words and back."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TypeVar
+
+from grpc import StatusCode
+
+from consentsvc.domain import identifiers
+from consentsvc.domain.errors import InvalidRequest
+from consentsvc.domain.events import NoticeRef, PublicationReport, ReportOutcome
+from consentsvc.domain.identifiers import Position
+from consentsvc.domain.publication import encode, rdap
+from consentsvc.domain.publication.facts import Contact, ContactKind, Domain, Facts, PostalType
+from consentsvc.domain.publication.profile import Control, Profile, Publisher, Rule, Switch, Table
+from consentsvc.domain.publication.resolve import Operation, Outcome, Reason, Resolution, Results
+from consentsvc.domain.publication.wire import (
+    Data,
+    Disclose,
+    DiscloseList,
+    Extension,
+    Sent,
+    Step,
+)
+from consentsvc.domain.scope import ContactId, Role
+from consentsvc.rpc import scopes, translate
+from consentsvc.service.publications import PublicationQuestion, Published
+from consentsvc.v1 import consent_pb2 as consent_messages
+from consentsvc.v1 import error_reason_pb2
+from consentsvc.v1 import publication_service_pb2 as messages
+
+T = TypeVar("T")
+V = TypeVar("V", bound=int)
+
+_OTHER_DOMAINS = 10_000
+_VALUES, _VALUE = 32, 256
+_REGISTRY = 64
+_CODE: int = StatusCode.INVALID_ARGUMENT.value[0]
+
+_KINDS = {
+    messages.CONTACT_KIND_UNSPECIFIED: ContactKind.UNKNOWN,
+    messages.CONTACT_KIND_NATURAL: ContactKind.NATURAL,
+    messages.CONTACT_KIND_LEGAL: ContactKind.LEGAL,
+}
+_POSTAL_TYPES = {
+    messages.POSTAL_TYPE_INT: PostalType.INT,
+    messages.POSTAL_TYPE_LOC: PostalType.LOC,
+}
+_POSTAL_TYPES_OUT = {one: value for value, one in _POSTAL_TYPES.items()}
+_PUBLISHERS = {
+    messages.PUBLISHER_UNSPECIFIED: None,
+    messages.PUBLISHER_REGISTRAR: Publisher.REGISTRAR,
+    messages.PUBLISHER_REGISTRY: Publisher.REGISTRY,
+}
+_PUBLISHERS_OUT = {one: value for value, one in _PUBLISHERS.items()}
+_OPERATIONS = {
+    messages.REGISTRY_OPERATION_UNSPECIFIED: None,
+    messages.REGISTRY_OPERATION_CREATE: Operation.CREATE,
+    messages.REGISTRY_OPERATION_UPDATE: Operation.UPDATE,
+}
+_REPORTS = {
+    consent_messages.REPORT_OUTCOME_APPLIED: ReportOutcome.APPLIED,
+    consent_messages.REPORT_OUTCOME_REFUSED: ReportOutcome.REFUSED,
+}
+_OUTCOMES = {one: messages.FieldOutcome.Value(f"FIELD_OUTCOME_{one.name}") for one in Outcome}
+_REASONS = {
+    one: messages.PublicationReason.Value(f"PUBLICATION_REASON_{one.name}") for one in Reason
+}
+_CONTROLS: Mapping[Control | None, messages.PublicationControl.ValueType] = {
+    None: messages.PUBLICATION_CONTROL_UNSPECIFIED
+} | {one: messages.PublicationControl.Value(f"PUBLICATION_CONTROL_{one.name}") for one in Control}
+_RULES: Mapping[Rule | None, messages.FieldRule.ValueType] = {
+    None: messages.FIELD_RULE_UNSPECIFIED
+} | {one: messages.FieldRule.Value(f"FIELD_RULE_{one.name}") for one in Rule}
+_METHODS = {
+    one: messages.RedactionMethod.Value(f"REDACTION_METHOD_{one.name}") for one in rdap.Method
+}
+
+
+# Coming in.
+
+
+def question(message: messages.PublicationQuestion, field: str = "question") -> PublicationQuestion:
+    """Accepts a question whose facts hang together."""
+    role = _known(scopes.ROLES, message.role, f"{field}.role", "must be the contact's role")
+    contacts = _contacts(message.contacts, f"{field}.contacts")
+    domain = _domain(message.domain, contacts, f"{field}.domain")
+    if role not in domain.bindings:
+        raise InvalidRequest.field(f"{field}.role", "has no contact in the domain's bindings")
+    if len(message.other_domains) > _OTHER_DOMAINS:
+        raise InvalidRequest.field(f"{field}.other_domains", f"must be {_OTHER_DOMAINS} at most")
+    others = tuple(
+        _domain(one, contacts, f"{field}.other_domains[{index}]")
+        for index, one in enumerate(message.other_domains)
+    )
+    names = {domain.name, *(one.name for one in others)}
+    if len(names) != 1 + len(others):
+        raise InvalidRequest.field(f"{field}.other_domains", "must not name a domain twice")
+    return PublicationQuestion(
+        Facts(domain, contacts, others),
+        role,
+        _known(_PUBLISHERS, message.publisher, f"{field}.publisher", "must be a known one"),
+        _known(_OPERATIONS, message.operation, f"{field}.operation", "must be a known one"),
+        _state(message.previous, f"{field}.previous"),
+        scopes.contact_fields(message.changed_fields, f"{field}.changed_fields"),
+    )
+
+
+def report(message: consent_messages.PublicationReport, field: str) -> PublicationReport:
+    """Accepts what a registry made of what it was told."""
+    if not 0 < len(message.registry) <= _REGISTRY or not message.registry.isprintable():
+        raise InvalidRequest.field(
+            f"{field}.registry", f"must be 1 to {_REGISTRY} printable characters"
+        )
+    if message.resolved_position < 0:
+        raise InvalidRequest.field(f"{field}.resolved_position", "must be 0 or a position")
+    return PublicationReport(
+        _known(_REPORTS, message.outcome, f"{field}.outcome", "must say what became of it"),
+        message.registry,
+        Position(message.resolved_position),
+        scopes.contact_fields(message.published_fields, f"{field}.published_fields"),
+        message.code if message.HasField("code") else None,
+    )
+
+
+def _known(words: Mapping[V, T], value: V, field: str, otherwise: str) -> T:
+    if value not in words:
+        raise InvalidRequest.field(field, otherwise)
+    return words[value]
+
+
+def _contacts(given: Iterable[messages.ContactFacts], field: str) -> Mapping[ContactId, Contact]:
+    contacts: dict[ContactId, Contact] = {}
+    for index, message in enumerate(given):
+        at = f"{field}[{index}]"
+        contact = _contact(message, at)
+        if contact.id in contacts:
+            raise InvalidRequest.field(f"{at}.contact_id", "is that of another contact too")
+        contacts[contact.id] = contact
+    return contacts
+
+
+def _contact(message: messages.ContactFacts, field: str) -> Contact:
+    return Contact(
+        id=identifiers.contact_id(message.contact_id, f"{field}.contact_id"),
+        account=identifiers.subject_id(message.subject_id, f"{field}.subject_id"),
+        kind=_known(_KINDS, message.kind, f"{field}.kind", "must be a known one"),
+        has_personal_data=(
+            message.has_personal_data if message.HasField("has_personal_data") else True
+        ),
+        filled=scopes.contact_fields(message.filled_fields, f"{field}.filled_fields"),
+        pending=scopes.contact_fields(message.pending_fields, f"{field}.pending_fields"),
+        postal_types=_postal_types(message.postal_types, f"{field}.postal_types"),
+        verified=message.verified,
+        in_trade=message.in_trade,
+    )
+
+
+def _postal_types(
+    given: Iterable[messages.PostalType.ValueType], field: str
+) -> frozenset[PostalType]:
+    return frozenset(
+        _known(_POSTAL_TYPES, one, f"{field}[{index}]", "must be int or loc")
+        for index, one in enumerate(given)
+    )
+
+
+def _domain(
+    message: messages.DomainFacts, contacts: Mapping[ContactId, Contact], field: str
+) -> Domain:
+    if not message.HasField("register_time"):
+        raise InvalidRequest.field(f"{field}.register_time", "must say when it was registered")
+    bindings: dict[Role, ContactId] = {}
+    for index, one in enumerate(message.bindings):
+        at = f"{field}.bindings[{index}]"
+        role = _known(scopes.ROLES, one.role, f"{at}.role", "must be one of the roles")
+        if role in bindings:
+            raise InvalidRequest.field(f"{at}.role", "has a contact already")
+        contact = ContactId(one.contact_id)
+        if contact not in contacts:
+            raise InvalidRequest.field(f"{at}.contact_id", "is none of the contacts")
+        bindings[role] = contact
+    return Domain(
+        name=scopes.domain_name(message.name, f"{field}.name"),
+        registered_at=translate.moment(message.register_time, f"{field}.register_time"),
+        transferred_at=(
+            translate.moment(message.transfer_time, f"{field}.transfer_time")
+            if message.HasField("transfer_time")
+            else None
+        ),
+        sponsored=message.sponsored,
+        proxy=message.proxy,
+        bindings=MappingProxyType(bindings),
+    )
+
+
+def _state(message: messages.RegistryState, field: str) -> Sent:
+    match message.WhichOneof("state"):
+        case "disclose":
+            listed = message.disclose
+            _refuse_long(listed.elements, f"{field}.disclose.elements")
+            types = _postal_types(listed.types, f"{field}.disclose.types")
+            return Disclose(DiscloseList(listed.flag, frozenset(listed.elements), types))
+        case "extension":
+            values = dict(message.extension.values)
+            _refuse_long([*values, *values.values()], f"{field}.extension.values")
+            return Extension(values)
+        case _:
+            return None
+
+
+def _refuse_long(words: Sequence[str], field: str) -> None:
+    if len(words) > 2 * _VALUES or any(len(one) > _VALUE for one in words):
+        raise InvalidRequest.field(field, "is not what this service answered")
+
+
+# Going out.
+
+
+def profile(one: Profile) -> messages.Profile:
+    """The rules of one registry, as far as a caller needs them."""
+    return messages.Profile(
+        id=one.id,
+        version=one.version,
+        registry=one.registry,
+        suffixes=sorted(one.suffixes),
+        publisher=_PUBLISHERS_OUT[one.publisher],
+        per_contact=one.switch is Switch.CONTACT,
+        per_suffix=one.own_registry,
+        has_commands=one.encoder.name != encode.NONE,
+        offered_roles=sorted(scopes.ROLES_OUT[role] for role in one.offers),
+        unverified=one.unverified,
+    )
+
+
+def answer(one: Published, message: messages.Publication) -> None:
+    """Writes the answer to one question into a message, where it stays: copies cost much."""
+    resolution = one.resolution
+    found, results = resolution.found, resolution.results
+    message.domain = resolution.facts.domain.name
+    message.role = scopes.ROLES_OUT[resolution.role]
+    message.contact_id = resolution.contact.id
+    table = resolution.table(resolution.facts.domain, resolution.role)
+    _fields(results, table, message.fields)
+    position = max((result.position or 0 for result in results.values()), default=0)
+    if position:
+        message.position = position
+    ends = resolution.valid_until
+    if ends is not None:
+        message.valid_until.CopyFrom(translate.timestamp(ends))
+    message.redactions.extend(_redactions(resolution))
+    message.commands.extend(map(_command, one.commands))
+    state = _state_out(one.state)
+    if state is not None:
+        message.state.CopyFrom(state)
+    if found is not None:
+        message.profile_id = found.profile.id
+        message.profile_version = found.profile.version
+        message.registry = found.profile.registry
+        message.per_contact = found.profile.switch is Switch.CONTACT
+
+
+def error(refused: InvalidRequest, message: messages.PublicationError) -> None:
+    """Writes what is wrong with one question of many."""
+    violation = refused.violations[0]
+    message.code = _CODE
+    message.reason = error_reason_pb2.ErrorReason.Value(f"ERROR_REASON_{refused.reason}")
+    message.field = violation.field
+    message.message = violation.description
+
+
+def _fields(results: Results, table: Table, message: messages.FieldPublications) -> None:
+    found = results.values()
+    clauses = [table.get(one) for one in results]
+    notices, groups = _Places[NoticeRef](), _Places[str]()
+    message.fields.extend([scopes.FIELDS_OUT[one] for one in results])
+    message.outcomes.extend([_OUTCOMES[one.outcome] for one in found])
+    message.reasons.extend([_REASONS[one.reason] for one in found])
+    message.controls.extend([_CONTROLS[one.control] for one in found])
+    message.rules.extend([_RULES[None if one is None else one.rule] for one in clauses])
+    message.positions.extend([one.position or 0 for one in found])
+    message.notice_indexes.extend(
+        [0 if one.notice is None else notices[one.notice] for one in found]
+    )
+    message.notices.extend(map(_notice_ref, notices))
+    message.group_indexes.extend(
+        [0 if one is None or one.group is None else groups[one.group] for one in clauses]
+    )
+    message.groups.extend(groups)
+
+
+class _Places(dict[T, int]):
+    """Numbers what comes up from 1, in the order in which it does."""
+
+    def __missing__(self, one: T) -> int:
+        self[one] = place = len(self) + 1
+        return place
+
+
+# A handful of notices and members are told again and again; a message that is put into another one
+# is copied.
+@lru_cache(maxsize=1_024)
+def _notice_ref(one: NoticeRef) -> consent_messages.NoticeRef:
+    return translate.notice_ref(one)
+
+
+def _redactions(resolution: Resolution) -> list[messages.Redaction]:
+    profile = resolution.profile
+    if profile is not None and profile.publisher is Publisher.REGISTRY:
+        return []
+    return [_redaction(one) for one in rdap.redacted(resolution.role, resolution.results)]
+
+
+@lru_cache(maxsize=1_024)
+def _redaction(one: rdap.Member) -> messages.Redaction:
+    return messages.Redaction(
+        name=one.name,
+        method=_METHODS[one.method],
+        pre_path=one.pre_path or "",
+        post_path=one.post_path or "",
+        replacement_path=one.replacement_path or "",
+    )
+
+
+def _command(step: Step) -> messages.RegistryCommand:
+    match step:
+        case Disclose(listed):
+            return messages.RegistryCommand(
+                disclose=messages.DiscloseCommand(
+                    list=None if listed is None else _disclose_list(listed)
+                )
+            )
+        case Extension(values):
+            return messages.RegistryCommand(extension=messages.ExtensionValues(values=values))
+        case Data(fields):
+            return messages.RegistryCommand(
+                data=messages.DataCommand(fields=scopes.fields_out(fields))
+            )
+
+
+def _state_out(state: Sent) -> messages.RegistryState | None:
+    match state:
+        case Disclose(listed) if listed is not None:
+            return messages.RegistryState(disclose=_disclose_list(listed))
+        case Extension(values):
+            return messages.RegistryState(extension=messages.ExtensionValues(values=values))
+        case _:
+            return None
+
+
+def _disclose_list(listed: DiscloseList) -> messages.DiscloseList:
+    return messages.DiscloseList(
+        flag=listed.flag,
+        elements=sorted(listed.elements),
+        types=sorted(_POSTAL_TYPES_OUT[one] for one in listed.types),
+    )

@@ -8,10 +8,11 @@ import grpc
 
 from consentclient._blocking import BlockingCalls
 from consentclient._blocking_consents import BlockingConsentCalls
+from consentclient._blocking_publications import BlockingPublicationCalls
 from consentclient._blocking_queries import BlockingQueryCalls
 from consentclient._channel import Connection
 from consentclient._enums import RevocationReason
-from consentclient._model import Actor, EventBatch, EventPage, Recorded, Updated
+from consentclient._model import Actor, EventBatch, EventPage, Recorded, Scope, Updated
 from consentclient._retry import USUAL, Retry
 
 
@@ -63,6 +64,7 @@ class BlockingRightsCalls(BlockingCalls):
         reason: RevocationReason,
         actor: Actor,
         channel: str,
+        scope: Scope | None = None,
         request_id: str | None = None,
     ) -> Updated:
         """See `AsyncConsentClient.revoke`."""
@@ -73,6 +75,7 @@ class BlockingRightsCalls(BlockingCalls):
                 reason=reason,
                 actor=actor,
                 channel=channel,
+                scope=scope,
                 request_id=request_id,
             )
         )
@@ -89,7 +92,11 @@ class BlockingRightsCalls(BlockingCalls):
 
 
 class ConsentClient(
-    BlockingQueryCalls, BlockingConsentCalls, BlockingEventCalls, BlockingRightsCalls
+    BlockingQueryCalls,
+    BlockingConsentCalls,
+    BlockingPublicationCalls,
+    BlockingEventCalls,
+    BlockingRightsCalls,
 ):
     """As `AsyncConsentClient`, for programs that wait, in a `with` block.
 

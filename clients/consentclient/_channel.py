@@ -12,6 +12,7 @@ from consentclient._retry import Attempts, Retry
 from consentsvc.v1.consent_event_service_pb2_grpc import ConsentEventServiceStub
 from consentsvc.v1.consent_query_service_pb2_grpc import ConsentQueryServiceStub
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceStub
+from consentsvc.v1.publication_service_pb2_grpc import PublicationServiceStub
 from consentsvc.v1.subject_rights_service_pb2_grpc import SubjectRightsServiceStub
 
 Q = TypeVar("Q")
@@ -32,6 +33,7 @@ class Stubs(NamedTuple):
     consents: ConsentServiceStub
     events: ConsentEventServiceStub
     rights: SubjectRightsServiceStub
+    publications: PublicationServiceStub
 
 
 class Connection:
@@ -73,6 +75,7 @@ class Connection:
             ConsentServiceStub(channel),
             ConsentEventServiceStub(channel),
             SubjectRightsServiceStub(channel),
+            PublicationServiceStub(channel),
         )
         self._opened = (channel, stubs)
 

@@ -8,12 +8,13 @@ import grpc
 from consentclient._channel import Connection
 from consentclient._consents import ConsentCalls
 from consentclient._events import EventCalls
+from consentclient._publications import PublicationCalls
 from consentclient._queries import QueryCalls
 from consentclient._retry import USUAL, Retry
 from consentclient._rights import RightsCalls
 
 
-class EveryCall(QueryCalls, ConsentCalls, EventCalls, RightsCalls):
+class EveryCall(QueryCalls, ConsentCalls, PublicationCalls, EventCalls, RightsCalls):
     """The calls of all services."""
 
 

@@ -63,6 +63,7 @@ class EventKind(enum.Enum):
     RESTRICTION_LIFTED = "restriction_lifted"
     DEATH_REPORTED = "death_reported"
     NOTICE_PUBLISHED = "notice_published"
+    PUBLICATION_REPORTED = "publication_reported"
     OTHER = "other"
 
 
@@ -93,4 +94,43 @@ class Effect(enum.Enum):
     RECORDED = "recorded"
     UNCHANGED = "unchanged"
     AWAITING_CONFIRMATION = "awaiting_confirmation"
+    OTHER = "other"
+
+
+class ContactField(enum.Enum):
+    """A registration data element of a contact. `ALL` stands for every one, alone in a scope."""
+
+    ALL = "all"
+    NAME = "name"
+    ORGANIZATION = "organization"
+    STREET = "street"
+    CITY = "city"
+    STATE_PROVINCE = "state_province"
+    POSTAL_CODE = "postal_code"
+    COUNTRY = "country"
+    PHONE = "phone"
+    PHONE_EXT = "phone_ext"
+    FAX = "fax"
+    FAX_EXT = "fax_ext"
+    EMAIL = "email"
+    VAT = "vat"
+    IDENT = "ident"
+    NOTIFY_EMAIL = "notify_email"
+    MOBILE_PHONE = "mobile_phone"
+
+
+class ContactRole(enum.Enum):
+    """What a contact is to a domain."""
+
+    REGISTRANT = "registrant"
+    TECH = "tech"
+    ADMIN = "admin"
+    BILLING = "billing"
+
+
+class ReportOutcome(enum.Enum):
+    """What a registry did with what it was told."""
+
+    APPLIED = "applied"
+    REFUSED = "refused"
     OTHER = "other"

@@ -72,6 +72,18 @@ class ScopeNotTaken(InvalidRequest):
     """The purpose does not take the scope that was sent."""
 
 
+class ScopeNeeded(InvalidRequest):
+    """The purpose is decided for each contact, domain, role and field, and none was named."""
+
+
+class InvalidScope(InvalidRequest):
+    """The scope is none of account, contact, domain and role, each inside the one before."""
+
+
+class RoleNotOffered(InvalidRequest):
+    """Nobody who publishes the domain offers a consent to contacts in that role."""
+
+
 class LinkUnknown(ConsentError):
     """A link or confirmation token that the service did not make."""
 

@@ -23,7 +23,10 @@ class EventCalls(Calls):
             self._connection.stubs.events.ListEvents,
             messages.ListEventsRequest(page_size=page_size, page_token=after or ""),
             lambda answer: EventPage(
-                incoming.events(answer.events), answer.next_page_token, answer.at_head
+                incoming.events(answer.events),
+                answer.next_page_token,
+                answer.at_head,
+                answer.head_position,
             ),
         )
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from consentclient import _model as model
+from consentclient import _outgoing as outgoing
 from consentclient import _words as words
 from consentclient._decisions import Decision, NoticeRef
 from consentclient._enums import (
@@ -19,6 +20,7 @@ from consentclient._enums import (
     EventKind,
     LegalBasis,
     Reason,
+    ReportOutcome,
     RevocationReason,
     TrackerKind,
 )
@@ -47,7 +49,7 @@ def decision(message: messages.Decision, read_at: str) -> Decision:
         words.REASONS.get(message.reason, Reason.OTHER),
         message.position if message.HasField("position") else None,
         notice_ref(message.notice) if message.HasField("notice") else None,
-        _moment(message.valid_until) if message.HasField("valid_until") else None,
+        moment(message.valid_until) if message.HasField("valid_until") else None,
         read_at,
         message.withdrawal_token or None,
     )
@@ -69,7 +71,7 @@ def consents(message: consent_messages.ListConsentsResponse) -> model.Consents:
         entries=tuple(
             model.ConsentEntry(_consent(one.consent), decision(one.decision, message.read_at))
             for one in message.consents
-            if _concerns_the_account(one.consent.scope)
+            if _is_understood(one.consent.scope)
         ),
         standing=_standing(message.standing),
         read_at=message.read_at,
@@ -97,8 +99,14 @@ def recorded(message: Stood) -> model.Recorded:
 
 
 def events(found: Iterable[messages.ConsentEvent]) -> tuple[model.ConsentEvent, ...]:
-    """A stretch of the log, but for events that reach less far than this client understands."""
-    return tuple(_event(one) for one in found if _concerns_the_account(one.scope))
+    """A stretch of the log, but for events whose scope this client does not understand."""
+    return tuple(
+        _event(one)
+        for one in found
+        if _is_understood(
+            one.scope, with_fields=one.kind != messages.EVENT_KIND_PUBLICATION_REPORTED
+        )
+    )
 
 
 def _standing(message: messages.SubjectStanding) -> model.Standing:
@@ -115,10 +123,11 @@ def _outcome(message: consent_messages.ChangeOutcome) -> model.Outcome:
         position=message.position if message.HasField("position") else None,
         confirmation_token=message.confirmation_token or None,
         confirm_before=(
-            _moment(message.confirmation_expire_time)
+            moment(message.confirmation_expire_time)
             if message.HasField("confirmation_expire_time")
             else None
         ),
+        scope=scope(message.scope),
     )
 
 
@@ -130,8 +139,8 @@ def _event(message: messages.ConsentEvent) -> model.ConsentEvent:
     return model.ConsentEvent(
         position=message.position,
         kind=words.KINDS.get(message.kind, EventKind.OTHER),
-        recorded_time=_moment(message.recorded_time),
-        claimed_time=_moment(message.claimed_time) if message.HasField("claimed_time") else None,
+        recorded_time=moment(message.recorded_time),
+        claimed_time=moment(message.claimed_time) if message.HasField("claimed_time") else None,
         pseudonym=message.pseudonym or None,
         subject_id=message.subject_id or None,
         purpose_id=message.purpose_id or None,
@@ -141,10 +150,13 @@ def _event(message: messages.ConsentEvent) -> model.ConsentEvent:
         refers_to=message.refers_to if message.HasField("refers_to") else None,
         revocation_reason=_revocation(message.revocation_reason),
         evidence=_evidence(message.evidence) if message.HasField("evidence") else None,
+        scope=scope(message.scope),
+        report=_report(message.report) if message.HasField("report") else None,
     )
 
 
-def _moment(message: Timestamp) -> datetime:
+def moment(message: Timestamp) -> datetime:
+    """A moment as an aware datetime in UTC."""
     return message.ToDatetime(UTC)
 
 
@@ -175,6 +187,7 @@ def _purpose(message: messages.Purpose) -> model.Purpose:
             )
             for one in message.trackers
         ),
+        takes_scope=message.takes_scope,
     )
 
 
@@ -188,9 +201,39 @@ def _validity(message: messages.Purpose) -> int | None:
             raise AnswerNotUnderstood("a purpose does not say how long a consent lasts")
 
 
-def _concerns_the_account(scope: messages.Scope) -> bool:
-    # Anything in it, also what a newer service has put there, narrows it.
-    return scope.ByteSize() == 0
+def scope(message: messages.Scope) -> model.Scope | None:
+    """A scope, None for one without anything in it."""
+    if message.ByteSize() == 0:
+        return None
+    return model.Scope(
+        fields=frozenset(words.FIELDS[one] for one in message.fields),
+        contact_id=message.contact_id or None,
+        domain=message.domain or None,
+        role=(
+            None if message.role == messages.CONTACT_ROLE_UNSPECIFIED else words.ROLES[message.role]
+        ),
+    )
+
+
+def _is_understood(message: messages.Scope, *, with_fields: bool = True) -> bool:
+    # Whatever a newer service has put there narrows it, or widens it: neither is to be guessed.
+    if with_fields and message.ByteSize() and not message.fields:
+        return False
+    try:
+        understood = outgoing.scope(scope(message))
+    except LookupError:
+        return False
+    return message.ByteSize() == (0 if understood is None else understood.ByteSize())
+
+
+def _report(message: messages.PublicationReport) -> model.PublicationReport:
+    return model.PublicationReport(
+        words.REPORTS.get(message.outcome, ReportOutcome.OTHER),
+        message.registry,
+        message.resolved_position,
+        frozenset(words.FIELDS[one] for one in message.published_fields if one in words.FIELDS),
+        message.code if message.HasField("code") else None,
+    )
 
 
 def _consent(message: messages.Consent) -> model.Consent:
@@ -201,7 +244,7 @@ def _consent(message: messages.Consent) -> model.Consent:
             model.Choice(
                 words.KINDS.get(choice.kind, EventKind.OTHER),
                 choice.position,
-                _moment(choice.recorded_time),
+                moment(choice.recorded_time),
                 notice_ref(choice.notice) if choice.HasField("notice") else None,
                 choice.expired,
             )
@@ -211,7 +254,7 @@ def _consent(message: messages.Consent) -> model.Consent:
         request=(
             model.PendingRequest(
                 request.position,
-                _moment(request.recorded_time),
+                moment(request.recorded_time),
                 notice_ref(request.notice) if request.HasField("notice") else None,
                 request.expired,
             )
@@ -222,6 +265,7 @@ def _consent(message: messages.Consent) -> model.Consent:
             message.objection_position if message.HasField("objection_position") else None
         ),
         position=message.position,
+        scope=scope(message.scope),
     )
 
 

@@ -8,9 +8,12 @@ from consentclient._decisions import Decision, NoticeRef
 from consentclient._enums import (
     Action,
     ActorKind,
+    ContactField,
+    ContactRole,
     Effect,
     EventKind,
     LegalBasis,
+    ReportOutcome,
     RevocationReason,
     TrackerKind,
 )
@@ -52,7 +55,8 @@ class Tracker:
 class Purpose:
     """What consent is asked for, with the notice to show now.
 
-    `validity_months` is None for a consent that lasts until it is withdrawn.
+    `validity_months` is None for a consent that lasts until it is withdrawn. `takes_scope`: it is
+    about the publication of contact data, and every choice on it has a scope.
     """
 
     id: str
@@ -62,6 +66,7 @@ class Purpose:
     needs_confirmation: bool
     notice: Notice
     trackers: tuple[Tracker, ...]
+    takes_scope: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +93,35 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """How far a choice on publication reaches, and which fields it is about: ALL alone, or some.
+
+    Each part lies inside the one before; with none of them it is the whole account.
+    """
+
+    fields: frozenset[ContactField]
+    contact_id: str | None = None
+    domain: str | None = None
+    role: ContactRole | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationReport:
+    """What a registry was told about a contact, and what it made of it.
+
+    `resolved_position` is where was resolved what it was told; `code` is the registry's own.
+    """
+
+    outcome: ReportOutcome
+    registry: str
+    resolved_position: int
+    published_fields: frozenset[ContactField]
+    code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """One change of one consent.
+    """One change of one consent; with a scope for a purpose that takes one, and only then.
 
     With `expected_position`, the `Consent.position` that the caller decided on, the request is
     refused with `PositionConflict` if the consent has moved on since.
@@ -99,6 +131,7 @@ class Change:
     action: Action
     notice: NoticeRef | None = None
     expected_position: int | None = None
+    scope: Scope | None = None
 
 
 class ChangeOptions(TypedDict, total=False):
@@ -123,6 +156,7 @@ class Outcome:
     position: int | None
     confirmation_token: str | None
     confirm_before: datetime | None
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +216,18 @@ class PendingRequest:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What the events of one subject and one purpose add up to. `position` is 0 without any."""
+    """What the events of one subject and one purpose add up to. `position` is 0 without any.
+
+    For a purpose that takes a scope there is one for whatever was said at each reach, and
+    `position` is that of the latest event at any.
+    """
 
     purpose_id: str
     choice: Choice | None
     request: PendingRequest | None
     objection_position: int | None
     position: int
+    scope: Scope | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +248,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Consents:
-    """A subject's consents, one for every purpose in the catalogue's order."""
+    """A subject's consents, at least one for every purpose in the catalogue's order."""
 
     entries: tuple[ConsentEntry, ...]
     standing: Standing
@@ -237,6 +276,8 @@ class ConsentEvent:
     refers_to: int | None
     revocation_reason: RevocationReason | None
     evidence: Evidence | None
+    scope: Scope | None = None
+    report: PublicationReport | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +287,7 @@ class EventPage:
     events: tuple[ConsentEvent, ...]
     cursor: str
     at_head: bool
+    head_position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

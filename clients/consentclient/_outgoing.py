@@ -1,6 +1,7 @@
 """The client's words to messages."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -8,12 +9,15 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from consentclient import _model as model
 from consentclient import _words as words
 from consentclient._decisions import NoticeRef
-from consentclient._enums import RevocationReason
+from consentclient._enums import ContactField, ContactRole, RevocationReason
 from consentsvc.v1 import consent_pb2 as messages
 from consentsvc.v1 import consent_service_pb2 as consent_messages
 
 _ACTORS = {kind: value for value, kind in words.ACTORS.items()}
 _REVOCATIONS = {reason: value for value, reason in words.REVOCATIONS.items()}
+_FIELDS = {field: value for value, field in words.FIELDS.items()}
+_ROLES = {one: value for value, one in words.ROLES.items()}
+_REPORTS = {outcome: value for value, outcome in words.REPORTS.items()}
 _ACTIONS = {action: value for value, action in words.ACTIONS.items()}
 
 
@@ -73,6 +77,42 @@ def change(one: model.Change) -> consent_messages.ConsentChange:
         action=_ACTIONS[one.action],
         notice=None if one.notice is None else _notice_ref(one.notice),
         expected_position=one.expected_position,
+        scope=scope(one.scope),
+    )
+
+
+def scope(one: model.Scope | None) -> messages.Scope | None:
+    """A scope, if there is any."""
+    if one is None:
+        return None
+    return messages.Scope(
+        contact_id=one.contact_id or "",
+        domain=one.domain or "",
+        role=(messages.CONTACT_ROLE_UNSPECIFIED if one.role is None else _ROLES[one.role]),
+        fields=fields(one.fields),
+    )
+
+
+def fields(given: Iterable[ContactField]) -> list[messages.ContactField.ValueType]:
+    """Fields, in one order."""
+    return sorted(_FIELDS[one] for one in given)
+
+
+def role(one: ContactRole) -> messages.ContactRole.ValueType:
+    """A role."""
+    return _ROLES[one]
+
+
+def report(one: model.PublicationReport) -> messages.PublicationReport:
+    """A report with an outcome that can be sent."""
+    if one.outcome not in _REPORTS:
+        raise ValueError("a report with the outcome OTHER can only be read")
+    return messages.PublicationReport(
+        outcome=_REPORTS[one.outcome],
+        registry=one.registry,
+        resolved_position=one.resolved_position,
+        published_fields=fields(one.published_fields),
+        code=one.code,
     )
 
 

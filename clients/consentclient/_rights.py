@@ -6,7 +6,7 @@ from consentclient import _incoming as incoming
 from consentclient import _outgoing as outgoing
 from consentclient._channel import Calls
 from consentclient._enums import RevocationReason
-from consentclient._model import Actor, Recorded, Updated
+from consentclient._model import Actor, Recorded, Scope, Updated
 from consentsvc.v1 import subject_rights_service_pb2 as messages
 
 
@@ -51,9 +51,13 @@ class RightsCalls(Calls):
         reason: RevocationReason,
         actor: Actor,
         channel: str,
+        scope: Scope | None = None,
         request_id: str | None = None,
     ) -> Updated:
-        """Ends consents on somebody else's authority: all that are named, or none."""
+        """Ends consents on somebody else's authority: all that are named, or none.
+
+        The scope is for purposes that take one.
+        """
         if isinstance(purpose_ids, str):
             raise TypeError("purpose_ids must be a list of purposes, not one")
         return await self._connection.call(
@@ -64,6 +68,7 @@ class RightsCalls(Calls):
                 channel=channel,
                 purpose_ids=purpose_ids,
                 reason=outgoing.revocation(reason),
+                scope=outgoing.scope(scope),
                 request_id=outgoing.request_id(request_id),
             ),
             incoming.updated,

@@ -10,6 +10,7 @@ from consentclient import _errors as errors
 from consentclient._errors import ConsentError, Violation
 from consentsvc.v1 import consent_query_service_pb2 as query_messages
 from consentsvc.v1 import error_reason_pb2
+from consentsvc.v1 import publication_service_pb2 as publication_messages
 
 _DOMAIN = "consentsvc"
 _DETAILS = "grpc-status-details-bin"
@@ -20,6 +21,9 @@ _BY_REASON: dict[str, type[ConsentError]] = {
     "UNKNOWN_PURPOSE": errors.UnknownPurpose,
     "UNKNOWN_NOTICE": errors.UnknownNotice,
     "SCOPE_NOT_TAKEN": errors.ScopeNotTaken,
+    "SCOPE_NEEDED": errors.ScopeNeeded,
+    "INVALID_SCOPE": errors.InvalidScope,
+    "ROLE_NOT_OFFERED": errors.RoleNotOffered,
     "LINK_UNKNOWN": errors.LinkUnknown,
     "CONFIRMATION_EXPIRED": errors.ConfirmationExpired,
     "CONFIRMATION_VOID": errors.ConfirmationVoid,
@@ -66,8 +70,10 @@ def from_call(error: grpc.aio.AioRpcError) -> ConsentError:
     return _made(error.code(), message, info.reason or None, info.metadata, violations)
 
 
-def from_item(item: query_messages.CheckError) -> ConsentError:
-    """The error of one pair of a batch: the class that a call about it alone would end with."""
+def from_item(
+    item: query_messages.CheckError | publication_messages.PublicationError,
+) -> ConsentError:
+    """The error of one item of a batch: the class that a call about it alone would end with."""
     code = _CODES.get(item.code, grpc.StatusCode.UNKNOWN)
     reasons = error_reason_pb2.ErrorReason
     reason = (

@@ -7,10 +7,13 @@ from typing import TypeVar
 from consentclient._enums import (
     Action,
     ActorKind,
+    ContactField,
+    ContactRole,
     Effect,
     EventKind,
     LegalBasis,
     Reason,
+    ReportOutcome,
     RevocationReason,
     TrackerKind,
 )
@@ -21,16 +24,20 @@ V = TypeVar("V")
 W = TypeVar("W", bound=enum.Enum)
 
 
-def _table(value: Callable[[str], V], prefix: str, words: type[W]) -> dict[V, W]:
+def table(value: Callable[[str], V], prefix: str, words: type[W]) -> dict[V, W]:
+    """The words by their numbers, found by their names; `OTHER` stands for every other number."""
     return {value(f"{prefix}_{one.name}"): one for one in words if one.name != "OTHER"}
 
 
 PERMITTED = {messages.ANSWER_PERMITTED: True, messages.ANSWER_NOT_PERMITTED: False}
-REASONS = _table(messages.DecisionReason.Value, "DECISION_REASON", Reason)
-KINDS = _table(messages.EventKind.Value, "EVENT_KIND", EventKind)
-BASES = _table(messages.LegalBasis.Value, "LEGAL_BASIS", LegalBasis)
-TRACKERS = _table(messages.TrackerKind.Value, "TRACKER_KIND", TrackerKind)
-ACTORS = _table(messages.ActorKind.Value, "ACTOR_KIND", ActorKind)
-REVOCATIONS = _table(messages.RevocationReason.Value, "REVOCATION_REASON", RevocationReason)
-ACTIONS = _table(consent_messages.ChangeAction.Value, "CHANGE_ACTION", Action)
-EFFECTS = _table(consent_messages.ChangeEffect.Value, "CHANGE_EFFECT", Effect)
+REASONS = table(messages.DecisionReason.Value, "DECISION_REASON", Reason)
+KINDS = table(messages.EventKind.Value, "EVENT_KIND", EventKind)
+BASES = table(messages.LegalBasis.Value, "LEGAL_BASIS", LegalBasis)
+TRACKERS = table(messages.TrackerKind.Value, "TRACKER_KIND", TrackerKind)
+ACTORS = table(messages.ActorKind.Value, "ACTOR_KIND", ActorKind)
+REVOCATIONS = table(messages.RevocationReason.Value, "REVOCATION_REASON", RevocationReason)
+ACTIONS = table(consent_messages.ChangeAction.Value, "CHANGE_ACTION", Action)
+EFFECTS = table(consent_messages.ChangeEffect.Value, "CHANGE_EFFECT", Effect)
+FIELDS = table(messages.ContactField.Value, "CONTACT_FIELD", ContactField)
+ROLES = table(messages.ContactRole.Value, "CONTACT_ROLE", ContactRole)
+REPORTS = table(messages.ReportOutcome.Value, "REPORT_OUTCOME", ReportOutcome)

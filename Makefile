@@ -74,8 +74,8 @@ proto: $(GENERATOR) ## Generate consentsvc/v1/ from the protos
 
 # Runtime follows dev, so that what is tested is what is deployed.
 lock: $(INSTALLED) ## Pin anew in requirements/ what pyproject.toml asks for
-	$(RESOLVE) pyproject.toml --extra server --group dev -o requirements/dev.txt
-	$(RESOLVE) pyproject.toml --extra server -c requirements/dev.txt -o requirements/runtime.txt
+	$(RESOLVE) pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(RESOLVE) pyproject.toml --all-extras -c requirements/dev.txt -o requirements/runtime.txt
 	$(RESOLVE) --group pyproject.toml:proto -o requirements/proto.txt
 
 clean: ## Remove what was made, but no data

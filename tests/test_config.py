@@ -45,6 +45,7 @@ class TestReading:
             "STORE": "memory:",
             "MASTER_KEY_FILE": f"{tmp_path}/to-be-made",
             "CATALOGUE": f"{file}",
+            "PROFILES": f"{tmp_path}",
             "TLS_CERTIFICATE": f"{file}",
             "TLS_KEY": f"{file}",
             "TLS_CLIENT_CA": f"{file}",
@@ -59,7 +60,8 @@ class TestReading:
             one.name for one in dataclasses.fields(Settings)
         }
         assert dataclasses.astuple(settings) == (
-            *("0.0.0.0:8443", "memory:", tmp_path / "to-be-made", file, file, file, file),
+            *("0.0.0.0:8443", "memory:", tmp_path / "to-be-made"),
+            *(file, tmp_path, file, file, file),
             *(True, 0, 0, 7),
         )
 

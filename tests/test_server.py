@@ -29,6 +29,7 @@ from consentsvc.v1.consent_event_service_pb2_grpc import ConsentEventServiceStub
 from consentsvc.v1.consent_query_service_pb2_grpc import ConsentQueryServiceStub
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceStub
 from tests.support import catalogues
+from tests.support.catalogues import NO_PROFILES
 from tests.support.clock import FakeClock
 from tests.support.refusals import refusal_of, refused
 from tests.support.requests import GOOD, good
@@ -76,7 +77,7 @@ class TestHealth:
         for service in ("", *SERVICES):
             await watched(caller, service, SERVING)
 
-        assert [await caller.status(service) for service in ("", *SERVICES)] == [SERVING] * 5
+        assert [await caller.status(service) for service in ("", *SERVICES)] == [SERVING] * (1 + len(SERVICES))
 
     async def test_store_that_fails(
         self, sqlite_store: EventStore, catalogue: Catalogue, clock: FakeClock
@@ -151,7 +152,7 @@ class TestStarting:
             "grpc.health.v1.Health",
             "grpc.reflection.v1alpha.ServerReflection",
         }
-        assert len(SERVICES) == 4
+        assert len(SERVICES) == 5
 
     async def test_port_taken(
         self, sqlite_store: EventStore, catalogue: Catalogue, clock: FakeClock
@@ -162,7 +163,9 @@ class TestStarting:
             taken.listen()
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             with pytest.raises(CannotListen, match=address):
-                async with started(sqlite_store, catalogue, clock, Settings(listen=address)):
+                async with started(
+                    sqlite_store, catalogue, NO_PROFILES, clock, Settings(listen=address)
+                ):
                     pass
 
     async def test_two_servers(self, wire: Wire, catalogue: Catalogue, clock: FakeClock) -> None:

@@ -6,7 +6,7 @@ that `consentsvc --help` answers at once.
 | exit code | says |
 | --- | --- |
 | 0 | yes, or done |
-| 1 | no: a decision that does not permit; `verify` or `catalogue check` found a mistake |
+| 1 | no: a decision that does not permit; a log, catalogue, profile or decision case is wrong |
 | 2 | could not find out: service unreachable, too slow or broken; `filter` left a row unchecked |
 | 3 | the service refused the request: bad input, unknown purpose, conflict |
 | 64 | the command line, or a file named on it, cannot be used as it is |
@@ -27,6 +27,7 @@ from consentsvc.cli.consents import consents
 from consentsvc.cli.demo import demo
 from consentsvc.cli.events import events
 from consentsvc.cli.filtering import filter_command
+from consentsvc.cli.publication import publication
 from consentsvc.cli.rights import rights
 from consentsvc.cli.serving import serve
 from consentsvc.cli.verifying import verify
@@ -43,7 +44,18 @@ def main() -> None:
     """Records what people allow, answers whether something may be done, and proves it."""
 
 
-_COMMANDS = (serve, check, filter_command, consents, rights, events, catalogue, verify, demo)
+_COMMANDS = (
+    serve,
+    check,
+    filter_command,
+    consents,
+    rights,
+    events,
+    catalogue,
+    publication,
+    verify,
+    demo,
+)
 
 for command in _COMMANDS:
     main.add_command(command)

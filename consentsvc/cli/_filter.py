@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 NOT_CHECKED = "NOT_CHECKED"
 """Stands in the place of a reason where there is no decision. It is not a no."""
 
+_NOBODY = "nobody"
+"""Whom an empty list is asked about. Any subject does; the answer is not looked at."""
+
 _LINK = "withdrawal_token"
 _WHY = ("reason", "detail")
 
@@ -56,7 +59,8 @@ async def filter_list(
     """Writes each row of the list to one of the results, and completes them.
 
     Holds no more rows than are under way. A purpose that the service does not know ends it; a row
-    that cannot be answered for stands among the refused as `NOT_CHECKED`.
+    that cannot be answered for stands among the refused as `NOT_CHECKED`. A list of nobody is no
+    reason not to ask: what was named on the command line may be wrong all the same.
     """
     added = [_LINK] if links else []
     for name in (*added, *_WHY):
@@ -90,6 +94,9 @@ async def filter_list(
                 to_allowed.writerows(allowed)
                 to_refused.writerows(refused)
                 progress()
+        if not summary.rows:
+            asked = await client.check(_NOBODY, purpose, at_least_as_fresh=at_least_as_fresh)
+            summary.read_at = asked.read_at
         results.complete()
     return summary
 

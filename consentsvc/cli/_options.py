@@ -1,8 +1,9 @@
 """Options that many commands share, and the service that they lead to."""
 
 import functools
+import math
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,21 +16,32 @@ from consentsvc.cli._errors import told
 from consentsvc.cli._exits import Ended, Exit
 
 if TYPE_CHECKING:
-    from consentclient import Actor, AsyncConsentClient
+    from consentclient import Actor, AsyncConsentClient, Scope
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 T = TypeVar("T")
 
 _LARGEST_PORT = 65_535
+# A day: whoever waits longer for one answer has made a mistake, and gRPC cannot count for ever.
+_LONGEST_TIMEOUT = 86_400
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object, or one a line: for programs."
 )
 
+
+def whole_token(_context: click.Context, _option: click.Parameter, token: str | None) -> str | None:
+    """Refuses an empty token: it was lost on the way, and would be taken for none."""
+    if token == "":
+        raise click.BadParameter("must not be empty")
+    return token
+
+
 freshness_option = click.option(
     "--at-least-as-fresh",
     metavar="TOKEN",
+    callback=whole_token,
     help="A written_at or read_at: the answer reflects at least all that it does.",
 )
 
@@ -99,6 +111,18 @@ def _possible_target(_context: click.Context, _option: click.Parameter, target: 
     return target
 
 
+def _seconds(_context: click.Context, _option: click.Parameter, value: str) -> float:
+    """Reads a timeout; neither `nan` nor `inf` is how long anything may take."""
+    seconds = math.nan
+    with suppress(ValueError):
+        seconds = float(value)
+    if not 0 < seconds <= _LONGEST_TIMEOUT:
+        raise click.BadParameter(
+            f"{value}: must be more than 0 and at most {_LONGEST_TIMEOUT} seconds"
+        )
+    return seconds
+
+
 def asks_service(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command the options that say where the service is, and itself as `service`."""
 
@@ -134,8 +158,8 @@ def asks_service(command: Callable[..., None]) -> Callable[..., None]:
     )
     @click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        default=5.0,
+        callback=_seconds,
+        default="5.0",
         show_default=True,
         metavar="SECONDS",
         help="How long an answer may take.",
@@ -169,6 +193,48 @@ def actor_option(default: str | None = None) -> Callable[[Command], Command]:
         # For click, a default of None is one.
         **({"default": default, "show_default": True} if default else {"required": True}),
     )
+
+
+def scope_options(command: Command) -> Command:
+    """How far it reaches and which fields it is about, for a purpose that takes a scope."""
+    for option in (
+        click.option(
+            "--field",
+            "fields",
+            multiple=True,
+            metavar="FIELD",
+            help="A field of the contact, such as name or email, or all; may be repeated.",
+        ),
+        click.option("--role", metavar="ROLE", help="In one role of the domain only."),
+        click.option("--domain", metavar="NAME", help="For one domain only."),
+        click.option("--contact", metavar="ID", help="For one contact only."),
+    ):
+        command = option(command)
+    return command
+
+
+def scope(
+    contact: str | None, domain: str | None, role: str | None, fields: Sequence[str]
+) -> "Scope | None":
+    """The scope that the options name; None if they name nothing."""
+    from consentclient import ContactField, ContactRole, Scope
+
+    if not (contact or domain or role or fields):
+        return None
+    if not fields:
+        raise click.UsageError("--contact, --domain and --role need --field: all, or some of them")
+    try:
+        return Scope(
+            frozenset(ContactField(one.lower()) for one in fields),
+            contact,
+            domain,
+            None if role is None else ContactRole(role.lower()),
+        )
+    except ValueError as error:
+        known = [one.value for one in ContactField], [one.value for one in ContactRole]
+        raise click.UsageError(
+            f"fields are {', '.join(known[0])}; roles are {', '.join(known[1])}"
+        ) from error
 
 
 def _actor(_context: click.Context, _parameter: click.Parameter, value: str) -> "Actor":

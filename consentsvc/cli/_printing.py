@@ -33,15 +33,23 @@ def console(*, to_stderr: bool = False) -> "Console":
     return Console(file=stream, width=width, markup=False, emoji=False, highlight=False)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Prints a table with a heading."""
+def table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], optional: Sequence[str] = ()
+) -> None:
+    """Prints a table with a heading; an optional column only if there is something in it."""
     from rich.table import Table
 
+    rows = list(rows)
+    kept = [
+        place
+        for place, column in enumerate(columns)
+        if column not in optional or any(row[place] is not None for row in rows)
+    ]
     grid = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        grid.add_column(column, overflow="fold")
+    for place in kept:
+        grid.add_column(columns[place], overflow="fold")
     for row in rows:
-        grid.add_row(*map(plain, row))
+        grid.add_row(*(plain(row[place]) for place in kept))
     console().print(grid)
 
 

@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import islice
+from itertools import combinations, islice
 from pathlib import Path
 from typing import IO, Any, Self, TextIO
 
@@ -34,12 +34,15 @@ class Recipients:
         self._text = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
         self._reader = csv.reader(self._text, delimiter=delimiter, strict=True)
         rows = self._rows(1)
+        while rows and not rows[0]:
+            rows = self._rows(1)
         if not rows:
             raise ListUnusable("there is no header")
         self.header = rows[0]
         if self.header.count(column) != 1:
             how = "no" if column not in self.header else "more than one"
-            raise ListUnusable(f"there is {how} column {column} in: {', '.join(self.header)}")
+            named = ", ".join(one for one in self.header if one) or "a header without names"
+            raise ListUnusable(f"there is {how} column {column} in: {named}")
         self.column = self.header.index(column)
 
     def __enter__(self) -> Self:
@@ -101,23 +104,24 @@ class Results:
     def __init__(self, allowed: Path, refused: Path) -> None:
         self._finals = (refused, allowed)
         self._partials = tuple(one.with_name(one.name + ".partial") for one in self._finals)
+        self._names = (*self._finals, *self._partials)
         self._files: list[TextIO] = []
         self._open = ExitStack()
         self._complete = False
 
     def refuse_same(self, source: os.stat_result) -> None:
         """Raises `ListUnusable` if the source of the list would be overwritten."""
-        for one in (*self._finals, *self._partials):
+        for one in self._names:
             if one.exists() and os.path.samestat(one.stat(), source):
                 raise ListUnusable(f"{one} is the list itself")
 
     def __enter__(self) -> Self:
-        refused, allowed = self._finals
-        if refused.resolve() == allowed.resolve():
-            raise ListUnusable(f"{allowed} cannot be both lists")
-        for one in (*self._finals, *self._partials):
+        for one in self._names:
             if one.exists() and not one.is_file():
                 raise ListUnusable(f"{one} is not a file")
+        for one, other in combinations(self._names, 2):
+            if _same_file(one, other):
+                raise ListUnusable(f"{other} and {one} are one file, and both are written")
         try:
             for one in self._partials:
                 self._files.append(self._open.enter_context(_claim(one)))
@@ -173,6 +177,14 @@ class _Lines:
     def write(self, line: str) -> None:
         """Writes one line."""
         self._write(line[: -len(_CRLF)] + self._line_end)
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether two names lead to one file, or will: by spelling, symbolic link or hard link."""
+    # Not `Path.resolve`, which fails for links that go round in circles.
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _claim(path: Path) -> TextIO:

@@ -11,13 +11,17 @@ from consentclient import (
     ActorKind,
     AsyncConsentClient,
     Change,
+    ContactField,
     NoticeRef,
+    Scope,
     Updated,
 )
 
 NEWSLETTER = "newsletter"
 RESELLER = "reseller42.newsletter"
 """Another controller's newsletter, which wants a confirmation by e-mail."""
+WHOIS = "whois_publication"
+"""Decided for each contact, domain, role and field; in the sample, for the whole account."""
 STATISTICS = "audience_measurement"
 """Permitted until somebody objects."""
 
@@ -29,7 +33,7 @@ _SEED = 8213
 _CHOICES = {
     NEWSLETTER: (55, 20),
     "newsletter_open_tracking": (15, 30),
-    "whois_publication": (10, 15),
+    WHOIS: (10, 15),
     "marketing_profiling": (25, 35),
     "chat_cookies": (30, 10),
     "video_embeds": (20, 20),
@@ -38,6 +42,7 @@ _CHOICES = {
 _OBJECTING, _WITHDRAWING, _CONFIRMING = 5, 12, 70
 _RESTRICTED_EVERY = 150
 _OFFICER = Actor(ActorKind.OPERATOR, "dpo")
+_EVERYTHING = Scope(frozenset({ContactField.ALL}))
 _NEEDS_NOTICE = {Action.GIVE, Action.REFUSE}
 
 
@@ -155,7 +160,7 @@ def _changes(
 ) -> Iterator[Change]:
     for purpose, action in choices.items():
         shown = notices[purpose, customer.locale] if action in _NEEDS_NOTICE else None
-        yield Change(purpose, action, shown)
+        yield Change(purpose, action, shown, scope=_EVERYTHING if purpose == WHOIS else None)
 
 
 def _token(updated: Updated) -> str:

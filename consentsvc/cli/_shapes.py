@@ -15,6 +15,8 @@ if TYPE_CHECKING:
         Evidence,
         NoticeRef,
         Outcome,
+        PublicationReport,
+        Scope,
     )
 
 Shape = dict[str, Any]
@@ -73,6 +75,43 @@ def entry(one: "ConsentEntry") -> Shape:
             "notice": notice(one.consent.request.notice),
         },
         "objection_position": one.consent.objection_position,
+        "scope": scope(one.consent.scope),
+    }
+
+
+def scope(one: "Scope | None") -> Shape | None:
+    """How far something reaches, and its fields."""
+    if one is None:
+        return None
+    return {
+        "contact_id": one.contact_id,
+        "domain": one.domain,
+        "role": one.role and one.role.value,
+        "fields": sorted(field.value for field in one.fields),
+    }
+
+
+def scope_words(one: "Scope | None") -> str | None:
+    """A scope as words of a table."""
+    if one is None:
+        return None
+    reach = " ".join(
+        part for part in (one.contact_id, one.domain, one.role and one.role.value) if part
+    )
+    fields = ", ".join(sorted(field.value for field in one.fields))
+    return f"{reach or 'account'}: {fields}" if fields else reach
+
+
+def report(one: "PublicationReport | None") -> Shape | None:
+    """What a registry made of what it was told."""
+    if one is None:
+        return None
+    return {
+        "outcome": one.outcome.value,
+        "registry": one.registry,
+        "resolved_position": one.resolved_position,
+        "published_fields": sorted(field.value for field in one.published_fields),
+        "code": one.code,
     }
 
 
@@ -84,6 +123,7 @@ def outcome(one: "Outcome", written_at: str) -> Shape:
         "position": one.position,
         "confirmation_token": one.confirmation_token,
         "confirm_before": moment(one.confirm_before),
+        "scope": scope(one.scope),
         "written_at": written_at,
     }
 
@@ -104,6 +144,8 @@ def event(one: "ConsentEvent") -> Shape:
         "refers_to": one.refers_to,
         "revocation_reason": one.revocation_reason and one.revocation_reason.value,
         "evidence": one.evidence and dataclasses.asdict(one.evidence),
+        "scope": scope(one.scope),
+        "report": report(one.report),
     }
 
 

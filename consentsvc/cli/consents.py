@@ -1,5 +1,6 @@
 """`consentsvc consents`: a customer's choices, as the panel shows and changes them."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,8 @@ from consentsvc.cli._options import (
     channel_option,
     freshness_option,
     request_option,
+    scope,
+    scope_options,
     standard_input,
 )
 
@@ -48,10 +51,11 @@ def list_command(
             )
         return
     _printing.table(
-        ("purpose", "permitted", "reason", "event", "notice", "valid until"),
+        ("purpose", "scope", "permitted", "reason", "event", "notice", "valid until"),
         [
             (
                 one.consent.purpose_id,
+                _shapes.scope_words(one.consent.scope),
                 one.decision.permitted,
                 one.decision.reason.name,
                 one.decision.position,
@@ -60,6 +64,7 @@ def list_command(
             )
             for one in found.entries
         ],
+        optional=("scope",),
     )
     _printing.facts(
         [
@@ -89,13 +94,24 @@ def history(
             _printing.print_json(_shapes.event(one))
         return
     _printing.table(
-        ("event", "recorded", "what", "purpose", "notice", "actor", "channel", "evidence"),
+        (
+            "event",
+            "recorded",
+            "what",
+            "purpose",
+            "scope",
+            "notice",
+            "actor",
+            "channel",
+            "evidence",
+        ),
         [
             (
                 one.position,
                 one.recorded_time,
                 one.kind.value,
                 one.purpose_id,
+                _shapes.scope_words(one.scope),
                 _shapes.notice_name(one.notice),
                 _shapes.actor(one.actor),
                 one.channel,
@@ -103,25 +119,34 @@ def history(
             )
             for one in found
         ],
+        optional=("scope",),
     )
 
 
-def _changing(name: str, action: str, text: str, *, with_notice: bool) -> None:
+def _changing(
+    name: str, action: str, text: str, *, with_notice: bool, with_scope: bool = True
+) -> None:
     """Adds a command that changes one consent."""
 
     def change(
         subject: str,
         purpose: str,
+        *,
         actor: "Actor",
         channel: str,
         request_id: str | None,
         locale: str | None = None,
         notice_version: str | None = None,
-        *,
+        contact: str | None = None,
+        domain: str | None = None,
+        role: str | None = None,
+        fields: Sequence[str] = (),
         service: Service,
         as_json: bool,
     ) -> None:
         from consentclient import Action, Change
+
+        reached = scope(contact, domain, role, fields)
 
         async def changing(client: "AsyncConsentClient") -> "Updated":
             notice = None
@@ -129,7 +154,7 @@ def _changing(name: str, action: str, text: str, *, with_notice: bool) -> None:
                 notice = await _shown(client, purpose, locale, notice_version)
             return await client.update(
                 subject,
-                [Change(purpose, Action(action), notice)],
+                [Change(purpose, Action(action), notice, scope=reached)],
                 channel=channel,
                 actor=actor,
                 request_id=request_id,
@@ -146,6 +171,8 @@ def _changing(name: str, action: str, text: str, *, with_notice: bool) -> None:
         command = click.option(
             "--locale", default="en", show_default=True, help="The locale that was shown."
         )(command)
+    if with_scope:
+        command = scope_options(command)
     for option in (request_option, channel_option, actor_option("subject")):
         command = option(command)
     command = click.argument("subject")(click.argument("purpose")(command))
@@ -191,12 +218,14 @@ _changing(
     "object",
     "SUBJECT objects to PURPOSE. That stands above every consent.",
     with_notice=False,
+    with_scope=False,
 )
 _changing(
     "unobject",
     "withdraw_objection",
     "SUBJECT takes the objection to PURPOSE back. Consents given before count again.",
     with_notice=False,
+    with_scope=False,
 )
 
 

@@ -12,7 +12,7 @@ import click
 
 from consentsvc.cli import _printing, _shapes
 from consentsvc.cli._exits import Ended, Exit
-from consentsvc.cli._options import Service, asks_service
+from consentsvc.cli._options import Service, asks_service, whole_token
 
 if TYPE_CHECKING:
     from consentclient import AsyncConsentClient, ConsentEvent
@@ -52,7 +52,7 @@ def list_command(after: str | None, limit: int | None, *, service: Service, as_j
 
 @events.command()
 @click.option("--from", "start", type=_POSITION, metavar="POSITION", help="Begin with this event.")
-@click.option("--cursor", metavar="CURSOR", help="Begin after a cursor.")
+@click.option("--cursor", metavar="CURSOR", callback=whole_token, help="Begin after a cursor.")
 @click.option("--until", type=_POSITION, metavar="POSITION", help="End with this event.")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after N events.")
 @click.option(

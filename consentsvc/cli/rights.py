@@ -11,6 +11,8 @@ from consentsvc.cli._options import (
     asks_service,
     channel_option,
     request_option,
+    scope,
+    scope_options,
 )
 
 if TYPE_CHECKING:
@@ -77,6 +79,7 @@ _standing("death", "Records that SUBJECT has died: from here on every answer is 
 @click.argument("subject")
 @click.argument("purposes", nargs=-1, required=True, metavar="PURPOSE...")
 @click.option("--reason", type=click.Choice(_REASONS), required=True, help="Why.")
+@scope_options
 @actor_option()
 @channel_option
 @request_option
@@ -84,17 +87,22 @@ _standing("death", "Records that SUBJECT has died: from here on every answer is 
 def revoke(
     subject: str,
     purposes: tuple[str, ...],
+    *,
     reason: str,
+    contact: str | None,
+    domain: str | None,
+    role: str | None,
+    fields: tuple[str, ...],
     actor: "Actor",
     channel: str,
     request_id: str | None,
-    *,
     service: Service,
     as_json: bool,
 ) -> None:
     """Ends SUBJECT's consents to each PURPOSE on somebody else's authority: all, or none."""
     from consentclient import RevocationReason
 
+    reached = scope(contact, domain, role, fields)
     updated = service.ask(
         lambda client: client.revoke(
             subject,
@@ -102,6 +110,7 @@ def revoke(
             reason=RevocationReason(reason),
             actor=actor,
             channel=channel,
+            scope=reached,
             request_id=request_id,
         )
     )

@@ -20,6 +20,7 @@ _HELP = {
     "store": "Where the log is: sqlite:///PATH, or memory: for one that dies with the process.",
     "master_key_file": "The 32 bytes under which all keys lie; by default beside the log.",
     "catalogue": "The catalogue, TOML; by default the one that comes with the program.",
+    "profiles": "A folder with registry profiles of your own, beside those of the program.",
     "tls_certificate": "The server's certificate chain, PEM.",
     "tls_key": "Its private key, PEM.",
     "tls_client_ca": "Let in only callers with a certificate of this authority, PEM.",
@@ -28,7 +29,7 @@ _HELP = {
     "drain_seconds": "How long calls under way may go on once the server was told to stop.",
     "sweep_seconds": "How often consents and requests that ran out are looked for.",
 }
-_METAVAR = {"listen": "HOST:PORT", "store": "URL", "rate": "N"}
+_METAVAR = {"listen": "HOST:PORT", "store": "URL", "profiles": "FOLDER", "rate": "N"}
 
 
 def _settings_options(command: Command) -> Command:
@@ -70,6 +71,7 @@ def serve(port_file: Path | None, **given: object) -> None:
     from consentsvc import logs, server
     from consentsvc.catalogue import CatalogueInvalid
     from consentsvc.domain.errors import Error
+    from consentsvc.profiles import ProfilesInvalid
     from consentsvc.service.notices import NoticesChanged
     from consentsvc.storage.errors import StoreRefused
 
@@ -85,7 +87,7 @@ def serve(port_file: Path | None, **given: object) -> None:
         if port_file:
             _forget(port_file)
         uvloop.run(server.serve(settings, ready))
-    except CatalogueInvalid as error:
+    except (CatalogueInvalid, ProfilesInvalid) as error:
         raise Ended(Exit.CONFIG, *map(str, error.mistakes)) from error
     except (StoreRefused, NoticesChanged, server.CannotListen) as error:
         raise Ended(Exit.CONFIG, str(error)) from error

@@ -32,8 +32,12 @@ def verify(
     from consentsvc.storage.verify import verify as verify_store
 
     try:
+        log = sqlite_path(store)
+    except StoreRefused as error:
+        raise Ended(Exit.USAGE, str(error)) from error
+    try:
         with _printing.progress("verifying") as progress:
-            report = verify_store(sqlite_path(store), master_key_file, progress)
+            report = verify_store(log, master_key_file, progress)
     except StoreRefused as error:
         raise Ended(Exit.UNKNOWN, str(error)) from error
     except OSError as error:
@@ -47,6 +51,7 @@ def verify(
                 "subjects": report.subjects,
                 "problems": [one._asdict() for one in report.problems],
                 "more_problems": report.more,
+                "unsealed_requests": report.unsealed,
             }
         )
     else:
@@ -63,4 +68,9 @@ def verify(
                 print(f"and {report.more:,} more")
         else:
             print("sound: everything is as it was written")
+        if report.unsealed:
+            print(
+                f"but nothing can be told of {report.unsealed:,} answered requests: they are older"
+                " than the seal that the others have"
+            )
     context.exit(Exit.NO if found else Exit.YES)

@@ -16,6 +16,7 @@ from consentsvc import catalogue as catalogues
 from consentsvc.domain.changes import Action
 from consentsvc.domain.events import THE_SUBJECT
 from consentsvc.domain.identifiers import CallerId, PurposeId, RequestId, SubjectId
+from consentsvc.domain.publication.profile import Profiles
 from consentsvc.server import system_clock
 from consentsvc.service import notices
 from consentsvc.service.consents import Change, Consents, ShownNotice, UpdateConsents
@@ -40,7 +41,9 @@ async def fill(store_url: str, customers: int) -> None:
     catalogue = catalogues.load()
     async with open_store(store_url, clock=system_clock) as store:
         await notices.publish(store, catalogue)
-        consents = Consents(store, catalogue, Links(store.secret("links")))
+        consents = Consents(
+            store, catalogue, Profiles(()), Links(store.secret("links")), system_clock
+        )
 
         async def choose(number: int) -> None:
             action = rng.choice([Action.GIVE, Action.GIVE, Action.REFUSE])

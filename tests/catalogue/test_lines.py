@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from consentsvc.catalogue._lines import Key, locate
+from consentsvc.toml_reading._lines import Key, locate
 
 # Each place where a line could be miscounted or a key be seen that is none.
 DOCUMENT = '''\

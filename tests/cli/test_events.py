@@ -54,6 +54,8 @@ class TestList:
             "refers_to": None,
             "revocation_reason": None,
             "evidence": None,
+            "scope": None,
+            "report": None,
         }
 
     def test_people_get_a_table(self, served: Served, head: int) -> None:

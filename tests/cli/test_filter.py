@@ -69,7 +69,8 @@ def test_an_empty_list_has_empty_results(served: Served, lists: Lists) -> None:
     lists.source.write_text("subject_id,name\n")
     ran = served.ask(*lists.arguments("--json"))
 
-    assert (ran.code, ran.json()["rows"], ran.json()["read_at"]) == (0, 0, None)
+    assert (ran.code, ran.json()["rows"]) == (0, 0)
+    assert ran.json()["read_at"]
     assert lists.allowed.read_text() == "subject_id,name\n"
     assert lists.refused.read_text() == "subject_id,name,reason,detail\n"
 
@@ -198,7 +199,51 @@ class TestUsage:
         lists.source.write_text("subject_id\n")
         lists.allowed = lists.refused
 
-        self.refused(served.ask(*lists.arguments()), "cannot be both lists")
+        self.refused(served.ask(*lists.arguments()), "are one file, and both are written")
+
+    @pytest.mark.parametrize("swapped", [False, True])
+    @pytest.mark.parametrize("spelling", ["x.partial", "./x.partial", "link", "hard"])
+    def test_one_file_under_the_name_it_grows_by(
+        self, served: Served, lists: Lists, spelling: str, swapped: bool
+    ) -> None:
+        """No result has the name under which the other one grows, however that is spelt.
+
+        Those of the refused stood in the file of the allowed then: the last to be named was `x`,
+        and what had grown as `x.partial` were the refused.
+        """
+        lists.source.write_text(f"subject_id\n{WITHDRAWN}\n")
+        growing = lists.folder / "x.partial"
+        if spelling == "link":
+            (lists.folder / "link").symlink_to(growing)
+        if spelling == "hard":
+            growing.write_text("of yesterday")
+            (lists.folder / "hard").hardlink_to(growing)
+        lists.allowed, lists.refused = lists.folder / "x", lists.folder / "." / spelling
+        if swapped:
+            lists.allowed, lists.refused = lists.refused, lists.allowed
+        before = lists.names()
+
+        self.refused(served.ask(*lists.arguments()), "are one file, and both are written")
+        assert lists.names() == before
+
+    def test_a_result_that_grows_into_itself(self, served: Served, lists: Lists) -> None:
+        """A name and its own partial one are two files."""
+        lists.source.write_text("subject_id\n")
+        lists.allowed.with_name("allowed.csv.partial").symlink_to(lists.allowed)
+
+        self.refused(served.ask(*lists.arguments()), "are one file, and both are written")
+
+    @pytest.mark.parametrize("name", ["allowed.csv", "refused.csv", "allowed.csv.partial"])
+    @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
+    def test_the_list_under_another_name(
+        self, served: Served, lists: Lists, name: str, link: str
+    ) -> None:
+        """Nor is the list overwritten under any name that leads to it."""
+        lists.source.write_text("subject_id\n")
+        getattr(lists.folder / name, link)(lists.source)
+
+        self.refused(served.ask(*lists.arguments()), "is the list itself")
+        assert lists.source.read_text() == "subject_id\n"
 
     @pytest.mark.parametrize("column", ["reason", "detail", "withdrawal_token"])
     def test_a_column_that_is_taken(self, served: Served, lists: Lists, column: str) -> None:
@@ -297,6 +342,22 @@ class TestFailure:
 
         assert (ran.code, ran.out) == (2, "")
         assert long.names() == ["list.csv"]
+
+    def test_a_list_of_nobody(self, served: Served, lists: Lists) -> None:
+        """An empty list is no reason not to ask.
+
+        Nothing was asked, so a misspelt purpose and a service that was down both ended with 0.
+        """
+        lists.source.write_text("subject_id\n\n")
+        unknown = served.ask(*lists.arguments(purpose="news_letter"))
+        unreachable = served.ask(*lists.arguments("--target", "127.0.0.1:1"))
+        stale = served.ask(*lists.arguments("--at-least-as-fresh", "x"))
+
+        assert (unknown.code, unknown.out) == (3, "")
+        assert "UNKNOWN_PURPOSE" in unknown.err
+        assert (unreachable.code, unreachable.out) == (2, "")
+        assert stale.code == 3
+        assert lists.names() == ["list.csv"]
 
     def test_an_unknown_purpose(self, served: Served, long: Lists) -> None:
         """A purpose that does not exist is told once, and nobody is refused for it."""

@@ -55,7 +55,9 @@ def test_the_column_is_found_by_its_name() -> None:
     ("content", "word"),
     [
         ("", "there is no header"),
+        ("\n\n", "there is no header"),
         ("name,email\n", "there is no column subject_id in: name, email"),
+        ('\n""\n', "there is no column subject_id in: a header without names"),
         ("subject_id,subject_id\n", "there is more than one column subject_id"),
     ],
 )
@@ -84,8 +86,17 @@ def test_what_is_not_csv_is_refused_with_its_line(content: str | bytes, word: st
 
 
 def test_empty_lines_are_skipped() -> None:
-    """An empty line is nobody."""
-    assert rows(read("subject_id,name\n\n1,A\n\n\n\n2,B\n\n")) == [["1", "A"], ["2", "B"]]
+    """An empty line is nobody, and no header either."""
+    recipients = read("\n\r\nsubject_id,name\n\n1,A\n\n\n\n2,B\n\n")
+
+    assert recipients.header == ["subject_id", "name"]
+    assert rows(recipients) == [["1", "A"], ["2", "B"]]
+
+
+def test_lines_are_counted_with_those_that_were_skipped() -> None:
+    """The line to mend is the one that an editor shows."""
+    with pytest.raises(ListUnusable, match="line 5: has 1 columns"):
+        rows(read("\n\nsubject_id,name\n1,A\n2\n"))
 
 
 def test_chunks_are_of_the_size_asked_for() -> None:
@@ -180,7 +191,7 @@ class TestResults:
     def test_one_file_cannot_be_both(self, allowed: Path) -> None:
         """The same name for both results is refused."""
         same = allowed.parent / "." / allowed.name
-        with pytest.raises(ListUnusable, match="cannot be both lists"), Results(allowed, same):
+        with pytest.raises(ListUnusable, match="are one file"), Results(allowed, same):
             pass
 
     def test_what_is_no_file_is_left_alone(self, allowed: Path) -> None:

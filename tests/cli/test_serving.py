@@ -51,6 +51,21 @@ def test_an_open_address_needs_tls() -> None:
     assert "--listen: 0.0.0.0:0 is not a loopback address" in ran.stderr
 
 
+def test_a_store_whose_log_was_emptied_is_refused(tmp_path: Path) -> None:
+    """An empty file in the place of a used log does not let the server start.
+
+    It did: the objection was gone without a word.
+    """
+    with serving(tmp_path) as served:
+        objected = served.run("consents", "object", "customer:1", "newsletter")
+    (tmp_path / "log.db").write_bytes(b"")
+    ran = run("serve", "--listen", "127.0.0.1:0", "--store", served.store)
+
+    assert objected.code == 0
+    assert ran.code == 78
+    assert f"is not its log: restore {tmp_path}/log.db" in ran.err
+
+
 def test_the_port_file_is_there_exactly_while_it_answers(tmp_path: Path) -> None:
     """A script that finds the port file can ask at once; one that finds none waits."""
     with serving(tmp_path) as served:

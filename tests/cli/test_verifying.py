@@ -53,6 +53,7 @@ def test_a_sound_log_is_0(log: Path) -> None:
         "subjects": 3,
         "problems": [],
         "more_problems": 0,
+        "unsealed_requests": 0,
     }
 
 
@@ -101,12 +102,25 @@ def test_a_missing_file_is_2(log: Path, name: str) -> None:
     assert "Traceback" not in ran.err
 
 
-def test_a_store_of_another_kind_is_2() -> None:
-    """What is no SQLite store is not looked at."""
-    ran = verify("--store", "memory:")
+@pytest.mark.parametrize("store", ["memory:", "nonsense", "", "sqlite:///", "postgresql://x/y"])
+def test_what_is_no_store_is_64(store: str) -> None:
+    """What names no SQLite store is a mistake on the command line.
 
-    assert ran.code == 2
+    It was 2, which says that there is a store and that it could not be looked at.
+    """
+    ran = verify("--store", store)
+
+    assert (ran.code, ran.out) == (64, "")
     assert "sqlite:///PATH" in ran.err
+
+
+def test_an_answer_that_was_changed_is_found(log: Path) -> None:
+    """A repeat would be answered with something else than the first answer: that is 1."""
+    damage(log, "UPDATE request SET answer = x'7b7d' WHERE position = 18")
+    told = verify("--store", f"sqlite:///{log}", "--json")
+
+    assert told.code == 1
+    assert [(one["position"], one["table"]) for one in told.json()["problems"]] == [(18, "request")]
 
 
 def test_the_master_key_may_lie_elsewhere(log: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from consentsvc.v1.consent_query_service_pb2_grpc import (
     add_ConsentQueryServiceServicer_to_server,
 )
 from tests.support import catalogues
+from tests.support.catalogues import NO_PROFILES
 
 Client = AsyncConsentClient | ConsentClient
 
@@ -41,7 +42,7 @@ class Service:
     async def start(self) -> None:
         settings = Settings(listen=self.target, sweep_seconds=3600, rate=self._rate)
         server = await self._running.enter_async_context(
-            started(self._store, self._catalogue, self._clock, settings)
+            started(self._store, self._catalogue, NO_PROFILES, self._clock, settings)
         )
         self.port = server.port
 

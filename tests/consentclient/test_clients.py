@@ -25,7 +25,7 @@ from consentsvc.domain.catalogue import Catalogue
 from consentsvc.server import started
 from tests.consentclient.both import opened
 from tests.consentclient.servers import HeldStore, Service, Sleeps, channel_of, going_on
-from tests.support.catalogues import NEWSLETTER
+from tests.support.catalogues import NEWSLETTER, NO_PROFILES
 from tests.support.clock import FakeClock
 
 
@@ -295,7 +295,7 @@ async def test_credentials(
         listen="localhost:0", tls_key=tmp_path / "key", tls_certificate=tmp_path / "certificate"
     )
     async with (
-        started(store, catalogue, clock, settings) as server,
+        started(store, catalogue, NO_PROFILES, clock, settings) as server,
         AsyncConsentClient(
             f"localhost:{server.port}", credentials=grpc.ssl_channel_credentials(certificate)
         ) as client,

@@ -14,6 +14,7 @@ from consentsvc.v1 import consent_service_pb2 as consents
 from consentsvc.v1.consent_query_service_pb2_grpc import ConsentQueryServiceStub
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceStub
 from tests.support import catalogues
+from tests.support.catalogues import NO_PROFILES
 from tests.support.certificates import Authority, client_credentials
 from tests.support.clock import FakeClock
 from tests.support.refusals import refused
@@ -39,7 +40,7 @@ async def server(
     settings = Settings(
         listen="127.0.0.1:0", tls_certificate=pair[0], tls_key=pair[1], tls_client_ca=client_ca
     )
-    async with started(store, catalogues.catalogue(), clock, settings) as server:
+    async with started(store, catalogues.catalogue(), NO_PROFILES, clock, settings) as server:
         yield server.port
 
 

@@ -77,8 +77,6 @@ BAD: list[tuple[Any, ...]] = [
     ("UpdateConsents", "changes[1].notice.locale", ""),
     ("UpdateConsents", "changes[1].notice.sha256", b"short"),
     ("UpdateConsents", "changes[1].notice.sha256", b"x" * 32, "UNKNOWN_NOTICE"),
-    ("UpdateConsents", "changes[1].scope.contact_id", "c1", "SCOPE_NOT_TAKEN"),
-    ("UpdateConsents", "changes[1].scope.domain", "example.net", "SCOPE_NOT_TAKEN"),
     ("UpdateConsents", "changes[1].expected_position", -1),
     ("UpdateConsents", "claimed_time", BEFORE_1970),
     *(

@@ -96,7 +96,8 @@ async def test_told_and_taken(sqlite_store: EventStore, clock: FakeClock) -> Non
         for locale in ("en", "fr"):
             told = await send(wire, good("ListPurposes", locale=locale))
             for number, purpose in enumerate(told.purposes):
-                refusal = change("refuse", purpose.id)
+                scope = shared.Scope(fields=[shared.CONTACT_FIELD_ALL])
+                refusal = change("refuse", purpose.id, scope=scope if purpose.takes_scope else None)
                 refusal.notice.CopyFrom(purpose.notice.ref)
                 answer = await wire.update(f"subject:{number}:{locale}", refusal)
 

@@ -43,6 +43,7 @@ from consentsvc.service.requests import Written
 from consentsvc.service.rights import Instruction, Rights
 from consentsvc.storage.opening import open_store
 from tests.support import catalogues
+from tests.support.catalogues import NO_PROFILES
 from tests.support.clock import FakeClock
 from tests.support.naive import Answer, Happened, NaiveLog, Rules
 
@@ -89,7 +90,7 @@ class World:
 
     async def run_on(self, catalogue: Catalogue) -> None:
         """Starts the use cases on a catalogue."""
-        self.consents = Consents(self.store, catalogue, self.links)
+        self.consents = Consents(self.store, catalogue, NO_PROFILES, self.links, self.clock)
         self.rights = Rights(self.store, catalogue)
         self.queries = Queries(self.store, catalogue, self.links, self.clock)
         self.sweeper = Sweeper(self.store, catalogue, self.clock)

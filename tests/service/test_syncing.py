@@ -48,7 +48,7 @@ class Copy:
         if one.starts:
             assert not self.states
             self.snapshots += 1
-        for subject, _, standing, consents in one.states:
+        for subject, _, standing, consents, _ in one.states:
             self.states[subject] = (standing, consents)
         self.complete = self.complete or one.completes
         assert (one.through is not None) == self.complete or self.snapshots == 0

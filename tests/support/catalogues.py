@@ -10,6 +10,7 @@ from consentsvc.domain.catalogue import (
     Purpose,
 )
 from consentsvc.domain.identifiers import PurposeId
+from consentsvc.domain.publication.profile import Profiles
 
 REGISTRAR = Controller("registrar", "Registrar", "1 Street", "a@b.example", "d@b.example", "CNIL")
 RESELLER = Controller("reseller42", "Reseller", "2 Street", "a@c.example", "d@c.example", "CNIL")
@@ -22,6 +23,13 @@ STATISTICS = PurposeId("statistics")
 """Legitimate interest."""
 RESELLER_NEWSLETTER = PurposeId("reseller42.newsletter")
 """Consent, confirmed by a link, of another controller."""
+
+
+WHOIS = PurposeId("whois")
+"""Consent, decided for each contact, domain, role and field. Not in the catalogue unless added."""
+
+NO_PROFILES = Profiles(())
+"""For tests that publish nothing."""
 
 
 def version(
@@ -44,6 +52,7 @@ def purpose(
     evidence: frozenset[EvidenceField] = frozenset(),
     controller: Controller = REGISTRAR,
     versions: tuple[NoticeVersion, ...] | None = None,
+    takes_scope: bool = False,
 ) -> Purpose:
     """A purpose, plain unless said otherwise, with the one notice version "1"."""
     return Purpose(
@@ -55,6 +64,7 @@ def purpose(
         evidence,
         versions or (version(purpose_id, "1"),),
         (),
+        takes_scope,
     )
 
 

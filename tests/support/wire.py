@@ -7,8 +7,10 @@ from typing import Any
 
 import grpc
 
+from consentsvc import profiles as registry_profiles
 from consentsvc.config import Settings
 from consentsvc.domain.catalogue import Catalogue
+from consentsvc.domain.publication.profile import Profiles
 from consentsvc.server import Server, started
 from consentsvc.service.ports import Clock, EventStore
 from consentsvc.v1 import consent_pb2 as shared
@@ -17,6 +19,7 @@ from consentsvc.v1 import consent_service_pb2 as consents
 from consentsvc.v1.consent_event_service_pb2_grpc import ConsentEventServiceStub
 from consentsvc.v1.consent_query_service_pb2_grpc import ConsentQueryServiceStub
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceStub
+from consentsvc.v1.publication_service_pb2_grpc import PublicationServiceStub
 from consentsvc.v1.subject_rights_service_pb2_grpc import SubjectRightsServiceStub
 
 
@@ -30,6 +33,7 @@ class Wire:
         self.consents = ConsentServiceStub(channel)
         self.events = ConsentEventServiceStub(channel)
         self.rights = SubjectRightsServiceStub(channel)
+        self.publications = PublicationServiceStub(channel)
         self._ids: Iterator[int] = itertools.count(1)
 
     def request_id(self) -> str:
@@ -79,12 +83,17 @@ def change(
 
 @asynccontextmanager
 async def serving(
-    store: EventStore, catalogue: Catalogue, clock: Clock, **settings: Any
+    store: EventStore,
+    catalogue: Catalogue,
+    clock: Clock,
+    profiles: Profiles | None = None,
+    **settings: Any,
 ) -> AsyncIterator[Wire]:
     """Serves a store on a free port for as long as the block runs."""
     settings = {"listen": "127.0.0.1:0", "sweep_seconds": 3600, **settings}
+    profiles = registry_profiles.load() if profiles is None else profiles
     async with (
-        started(store, catalogue, clock, Settings(**settings)) as server,
+        started(store, catalogue, profiles, clock, Settings(**settings)) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         yield Wire(channel, server)

@@ -1,0 +1,369 @@
+"""What the job must not forget: how far it has read, what is still to be done, what was applied.
+
+One file, written in transactions. What is to be done is in it before the place in the feed moves
+on, so that no change is lost to a crash. That something is about to be sent is in it before it is
+sent, and what was applied after the registry has accepted: what stands in between is known to be
+unknown, and is sent once more, whatever is wanted by then.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from consentclient import ContactField, DiscloseList, ExtensionValues, PostalType, RegistryState
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS place (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS due (
+    kind     TEXT NOT NULL,
+    registry TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    mark     INTEGER NOT NULL,   -- grows with every change, so that a newer one is not cleared
+    urgent   INTEGER NOT NULL,   -- 1: something may have to be hidden
+    PRIMARY KEY (kind, registry, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS due_in_order ON due (registry, urgent DESC, mark);
+CREATE INDEX IF NOT EXISTS due_by_mark ON due (mark);
+CREATE TABLE IF NOT EXISTS applied (
+    kind      TEXT NOT NULL,
+    registry  TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    state     TEXT NOT NULL,     -- what was sent and accepted
+    published TEXT NOT NULL,     -- the fields that this published
+    digests   TEXT NOT NULL,     -- of the values that were sent, by field; null: never looked at
+    sure      INTEGER NOT NULL,  -- 0: something was sent since, and it is not known what came of it
+    refused   TEXT,              -- what the registry refused since, if it did
+    PRIMARY KEY (kind, registry, name)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS report (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    report TEXT NOT NULL         -- what is still to be told to the consent service
+) STRICT;
+"""
+
+
+class Thing(NamedTuple):
+    """What a registry has one switch for: a contact object, or a domain."""
+
+    kind: str
+    registry: str
+    name: str
+
+
+class Due(NamedTuple):
+    """Something that a change may concern. `mark` names the latest of these changes."""
+
+    thing: Thing
+    mark: int
+    urgent: bool
+
+
+class Applied(NamedTuple):
+    """What stands at the registry, as far as the job knows; `refused` is what it would not take.
+
+    `digests` is None where no values were ever compared: what the registry has is taken for right.
+    Unless `sure`, something else was sent since, and may have been carried out or not.
+    """
+
+    state: RegistryState = None
+    published: frozenset[ContactField] = frozenset()
+    digests: Mapping[ContactField, str] | None = None
+    sure: bool = True
+    refused: str | None = None
+
+
+class StateUnusable(Exception):
+    """The file cannot be used: another job has it, or it is something else."""
+
+
+class State:
+    """The job's memory in a file, for as long as a `with` block runs. One job has it at a time."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._opened: sqlite3.Connection | None = None
+
+    def cursor(self) -> str | None:
+        """Where the feed is to be read on from; None if it was never read."""
+        return self._place("cursor")
+
+    def start_position(self) -> int | None:
+        """Where the feed begins for a job that has reconciled and not read it yet."""
+        value = self._place("start_position")
+        return None if value is None else int(value)
+
+    def begin_at(self, position: int) -> None:
+        """Remembers where the feed begins, unless it has been read already."""
+        if self.cursor() is None:
+            self._set_place("start_position", str(position))
+
+    def secret(self) -> bytes:
+        """32 bytes of this file's own, made with it: digests of values are keyed with them."""
+        return bytes.fromhex(self._place("secret") or "")
+
+    def take(
+        self, things: Iterable[Thing], urgent: Iterable[Thing] = (), cursor: str | None = None
+    ) -> None:
+        """Notes what is to be done, and with it how far the feed was read: both, or neither.
+
+        `urgent` is what may have to be hidden: it is done before everything else.
+        """
+        with self._transaction() as connection:
+            mark = int(
+                connection.execute("SELECT coalesce(max(mark), 0) + 1 FROM due").fetchone()[0]
+            )
+            for pressing, some in ((0, things), (1, urgent)):
+                connection.executemany(
+                    "INSERT INTO due (kind, registry, name, mark, urgent) VALUES (?, ?, ?, ?, ?)"
+                    " ON CONFLICT (kind, registry, name) DO UPDATE"
+                    " SET mark = excluded.mark, urgent = max(urgent, excluded.urgent)",
+                    ((*thing, mark, pressing) for thing in some),
+                )
+            if cursor is not None:
+                _put(connection, "cursor", cursor)
+
+    def due(self, registry: str, limit: int) -> list[Due]:
+        """What is to be done at a registry, the oldest first; only what is urgent, if any is."""
+        rows = self._connection.execute(
+            "SELECT kind, registry, name, mark, urgent FROM due WHERE registry = ?"
+            " ORDER BY urgent DESC, mark LIMIT ?",
+            (registry, limit),
+        ).fetchall()
+        found = [Due(Thing(*row[:3]), row[3], bool(row[4])) for row in rows]
+        return [one for one in found if one.urgent is found[0].urgent]
+
+    def is_pressed(self, registry: str) -> bool:
+        """Whether something urgent is to be done at a registry."""
+        found = self._connection.execute(
+            "SELECT 1 FROM due WHERE registry = ? AND urgent = 1 LIMIT 1", (registry,)
+        )
+        return found.fetchone() is not None
+
+    def defer(self, some: Iterable[Due]) -> None:
+        """Notes that these are not urgent, as it turned out; what has changed since, may be."""
+        with self._transaction() as connection:
+            connection.executemany(
+                "UPDATE due SET urgent = 0"
+                " WHERE kind = ? AND registry = ? AND name = ? AND mark = ?",
+                ((*one.thing, one.mark) for one in some),
+            )
+
+    def waiting(self) -> dict[str, int]:
+        """How much is to be done, by registry."""
+        rows = self._connection.execute("SELECT registry, count(*) FROM due GROUP BY registry")
+        return dict(rows.fetchall())
+
+    def applied(self, thing: Thing) -> Applied:
+        """What stands at the registry."""
+        row = self._connection.execute(
+            "SELECT state, published, digests, sure, refused FROM applied"
+            " WHERE kind = ? AND registry = ? AND name = ?",
+            thing,
+        ).fetchone()
+        if row is None:
+            return Applied()
+        state, published, digests, sure, refused = row
+        known = json.loads(digests)
+        return Applied(
+            _state(json.loads(state)),
+            frozenset(map(ContactField, json.loads(published))),
+            None if known is None else {ContactField(name): one for name, one in known.items()},
+            bool(sure),
+            refused,
+        )
+
+    def about_to_send(self, things: Iterable[Thing]) -> None:
+        """Notes that from here on it is not known what stands, until it is said to be."""
+        # What follows may be lost to a power cut, and is then done again. This may not: what was
+        # shown would be forgotten, and not be hidden when it must.
+        self._connection.execute("PRAGMA synchronous = FULL")
+        try:
+            with self._transaction() as connection:
+                connection.executemany(
+                    "INSERT INTO applied (kind, registry, name, state, published, digests, sure)"
+                    " VALUES (?, ?, ?, 'null', '[]', 'null', 0)"
+                    " ON CONFLICT (kind, registry, name) DO UPDATE SET sure = 0",
+                    things,
+                )
+        finally:
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def answered(
+        self,
+        due: Due,
+        applied: Applied,
+        report: Mapping[str, Any] | None = None,
+        *,
+        done: bool = True,
+    ) -> None:
+        """Notes what stands after a registry's answer, and what is to be told of it."""
+        with self._transaction() as connection:
+            _apply(connection, due.thing, applied)
+            if done:
+                _clear(connection, due)
+            _tell(connection, report)
+
+    def settled(self, unchanged: Iterable[tuple[Due, Applied | None]]) -> None:
+        """Notes that there was nothing to send; with what stands, where that was looked at."""
+        with self._transaction() as connection:
+            for due, applied in unchanged:
+                if applied is not None:
+                    _apply(connection, due.thing, applied)
+                _clear(connection, due)
+
+    def forget_refusals(self) -> None:
+        """Lets everything be tried once more."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE applied SET refused = NULL WHERE refused IS NOT NULL")
+
+    def reports(self, limit: int) -> list[tuple[int, Mapping[str, Any]]]:
+        """What is still to be told to the consent service, the oldest first."""
+        rows = self._connection.execute(
+            "SELECT number, report FROM report ORDER BY number LIMIT ?", (limit,)
+        ).fetchall()
+        return [(number, json.loads(report)) for number, report in rows]
+
+    def reported(self, number: int) -> None:
+        """Notes that a report has arrived."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM report WHERE number = ?", (number,))
+
+    def copy_to(self, file: Path) -> None:
+        """Copies everything, for a job that must leave no trace."""
+        with closing(sqlite3.connect(file)) as copy:
+            self._connection.backup(copy)
+
+    def __enter__(self) -> Self:
+        # Nobody is waited for: whoever has the file keeps it.
+        self._opened = sqlite3.connect(
+            self._file, timeout=0, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._set_up()
+        except sqlite3.OperationalError as error:
+            self.__exit__(None, None, None)
+            locked = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            why = "another job is using it" if locked else str(error)
+            raise StateUnusable(f"{self._file}: {why}") from error
+        except sqlite3.Error as error:
+            self.__exit__(None, None, None)
+            raise StateUnusable(f"{self._file}: {error}") from error
+        return self
+
+    def _set_up(self) -> None:
+        connection = self._connection
+        # Two jobs would send each other's past to the registry.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        # A power cut may take the last transactions, all of each: they are then done again.
+        connection.execute("PRAGMA synchronous = NORMAL")
+        with self._transaction():
+            for statement in _SCHEMA.split(";\n"):
+                if statement.strip():
+                    connection.execute(statement)
+            connection.execute(
+                "INSERT OR IGNORE INTO place (name, value)"
+                " VALUES ('secret', lower(hex(randomblob(32))))"
+            )
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        if self._opened is None:
+            raise RuntimeError("the state is not open: use it in a `with` block")
+        return self._opened
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+    def _place(self, name: str) -> str | None:
+        with closing(
+            self._connection.execute("SELECT value FROM place WHERE name = ?", (name,))
+        ) as rows:
+            row = rows.fetchone()
+        return None if row is None else str(row[0])
+
+    def _set_place(self, name: str, value: str) -> None:
+        with self._transaction() as connection:
+            _put(connection, name, value)
+
+
+def _put(connection: sqlite3.Connection, name: str, value: str) -> None:
+    connection.execute("INSERT OR REPLACE INTO place (name, value) VALUES (?, ?)", (name, value))
+
+
+def _apply(connection: sqlite3.Connection, thing: Thing, applied: Applied) -> None:
+    digests = applied.digests
+    connection.execute(
+        "INSERT OR REPLACE INTO applied"
+        " (kind, registry, name, state, published, digests, sure, refused)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *thing,
+            json.dumps(_told(applied.state)),
+            json.dumps(sorted(one.value for one in applied.published)),
+            json.dumps(digests and {one.value: digest for one, digest in digests.items()}),
+            int(applied.sure),
+            applied.refused,
+        ),
+    )
+
+
+def _tell(connection: sqlite3.Connection, report: Mapping[str, Any] | None) -> None:
+    if report is not None:
+        connection.execute("INSERT INTO report (report) VALUES (?)", (json.dumps(report),))
+
+
+def _clear(connection: sqlite3.Connection, due: Due) -> None:
+    connection.execute(
+        "DELETE FROM due WHERE kind = ? AND registry = ? AND name = ? AND mark = ?",
+        (*due.thing, due.mark),
+    )
+
+
+def _told(state: RegistryState) -> Any:
+    match state:
+        case DiscloseList():
+            return {
+                "flag": state.flag,
+                "elements": sorted(state.elements),
+                "types": sorted(one.value for one in state.types),
+            }
+        case ExtensionValues():
+            return {"values": dict(sorted(state.values.items()))}
+        case None:
+            return None
+
+
+def _state(told: Any) -> RegistryState:
+    if told is None:
+        return None
+    if "values" in told:
+        return ExtensionValues(told["values"])
+    return DiscloseList(
+        told["flag"], frozenset(told["elements"]), frozenset(map(PostalType, told["types"]))
+    )

@@ -1,0 +1,221 @@
+"""Which switches at which registries a change concerns, and what is asked about each."""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+
+from consentclient import (
+    ContactFacts,
+    ContactField,
+    ContactRole,
+    DiscloseList,
+    DomainFacts,
+    ExtensionValues,
+    Operation,
+    Profile,
+    PublicationQuestion,
+    Publisher,
+    RegistryState,
+)
+from registry_sync._directory import ContactRecord, Directory, DomainRecord, Use
+from registry_sync._sending import SENT
+from registry_sync._state import Applied, Thing
+
+_log = logging.getLogger(__name__)
+
+CONTACT, DOMAIN = "contact", "domain"
+
+# What the service takes of other uses.
+_OTHERS = 10_000
+
+# No registry's extension is in this state, so whatever is wanted is told.
+_UNKNOWN = ExtensionValues({"unknown": ""})
+
+
+class Registries:
+    """The registries that take commands, found by the longest suffix of a domain's name."""
+
+    def __init__(self, profiles: Iterable[Profile]) -> None:
+        self._by_suffix = {
+            suffix: profile
+            for profile in profiles
+            if profile.publisher is Publisher.REGISTRY
+            for suffix in profile.suffixes
+        }
+
+    def thing(self, use: Use) -> Thing | None:
+        """What the registry has a switch for, where a contact is used; None if it takes no wish."""
+        found = self.registry(use.domain)
+        if found is None:
+            return None
+        registry, profile = found
+        if profile.per_contact:
+            return Thing(CONTACT, registry, use.contact)
+        return Thing(DOMAIN, registry, use.domain)
+
+    def names(self) -> frozenset[str]:
+        """The registries that take commands, as the job names them."""
+        return frozenset(
+            _named(profile, suffix)
+            for suffix, profile in self._by_suffix.items()
+            if profile.has_commands
+        )
+
+    def registry(self, domain: str) -> tuple[str, Profile] | None:
+        """The registry of a domain that takes commands, by its name and rules."""
+        rest = domain
+        while rest:
+            profile = self._by_suffix.get(rest)
+            if profile is not None:
+                if not profile.has_commands:
+                    return None
+                return _named(profile, rest), profile
+            rest = rest.partition(".")[2]
+        return None
+
+
+class Questions:
+    """Asks about things with the facts of the registrar's directory."""
+
+    def __init__(
+        self, directory: Directory, registries: Registries, purpose_id: str, secret: bytes
+    ) -> None:
+        self._directory = directory
+        self._registries = registries
+        self._purpose_id = purpose_id
+        self._secret = secret
+
+    def about(self, thing: Thing, applied: Applied) -> PublicationQuestion | None:
+        """The question about a thing; None if it is not there any more, or not ours to publish."""
+        if thing.kind == CONTACT:
+            return self._about_contact(thing, applied)
+        domain = self._directory.domain(thing.name)
+        if domain is None or not domain.sponsored or not domain.bindings:
+            return None
+        return PublicationQuestion(
+            self._purpose_id,
+            domain_facts(domain, domain.bindings),
+            _first(domain.bindings),
+            self._contacts(domain.bindings.values()),
+            operation=Operation.UPDATE,
+            previous=_previous(applied, frozenset()),
+        )
+
+    def digests(self, contact: ContactRecord, applied: Applied) -> dict[ContactField, str]:
+        """What tells later that a value has changed, and nobody what it was.
+
+        Of a value that is not stored yet, that of the one before.
+        """
+        before = applied.digests or {}
+        digests = {one: before[one] for one in contact.pending if one in before}
+        for name, value in contact.values.items():
+            if name in SENT and name not in contact.pending:
+                told = f"{contact.id}\0{name.value}\0{value}".encode()
+                digests[name] = hashlib.blake2b(told, key=self._secret, digest_size=16).hexdigest()
+        return digests
+
+    def _about_contact(self, thing: Thing, applied: Applied) -> PublicationQuestion | None:
+        contact = self._directory.contact(thing.name)
+        if contact is None:
+            return None
+        domains = list(islice(self._domains(thing), _OTHERS + 2))
+        main = next((one for one in domains if one.sponsored), None)
+        if main is None:
+            return None
+        others = [
+            domain_facts(one, _bound_to(one, contact.id)) for one in domains if one is not main
+        ]
+        if len(others) > _OTHERS:
+            # Each use has its say, and not all of them can be asked about. Doubt means no: a use
+            # that may not be published keeps everything back that is for anybody to decide.
+            _log.warning("a contact of %s is in more than %d domains", thing.registry, _OTHERS)
+            others = [replace(others[0], sponsored=False), *others[1:_OTHERS]]
+        bindings = _bound_to(main, contact.id)
+        changed = self._changed(contact, applied)
+        return PublicationQuestion(
+            self._purpose_id,
+            domain_facts(main, bindings),
+            _first(bindings),
+            (contact_facts(contact),),
+            other_domains=tuple(others),
+            operation=Operation.UPDATE,
+            previous=_previous(applied, changed),
+            changed_fields=changed,
+        )
+
+    def _domains(self, thing: Thing) -> Iterator[DomainRecord]:
+        for domain in self._directory.domains_of(thing.name):
+            found = self._registries.registry(domain.name)
+            if found is not None and found[0] == thing.registry:
+                yield domain
+
+    def _changed(self, contact: ContactRecord, applied: Applied) -> frozenset[ContactField]:
+        before = applied.digests
+        if before is None:
+            return frozenset()  # what the registry has came from elsewhere, and is right
+        now = self.digests(contact, applied)
+        return frozenset(
+            one for one in now.keys() | before.keys() if now.get(one) != before.get(one)
+        )
+
+    def _contacts(self, ids: Iterable[str]) -> tuple[ContactFacts, ...]:
+        found = [self._directory.contact(one) for one in dict.fromkeys(ids)]
+        return tuple(contact_facts(one) for one in found if one is not None)
+
+
+def _named(profile: Profile, suffix: str) -> str:
+    return f"{profile.id}/{suffix}" if profile.per_suffix else profile.id
+
+
+def _previous(applied: Applied, changed: frozenset[ContactField]) -> RegistryState:
+    """What the service is told of what stands.
+
+    Of a `disclose` it is what is known: the list that is wanted is complete whatever stands. An
+    extension may be told as a change, so where it is not known what stands, the service must know
+    that. It is also told once more if it holds the person's own address, and that has changed.
+    """
+    state = applied.state
+    if isinstance(state, DiscloseList):
+        return state
+    told = state.values.values() if state is not None else ()
+    if not applied.sure or (ContactField.EMAIL in changed and "real" in told):
+        return _UNKNOWN
+    return state
+
+
+def _bound_to(domain: DomainRecord, contact_id: str) -> dict[ContactRole, str]:
+    """The roles of one contact. What others are to the domain says nothing about its object."""
+    return {role: bound for role, bound in domain.bindings.items() if bound == contact_id}
+
+
+def _first(bindings: Mapping[ContactRole, str]) -> ContactRole:
+    return next(role for role in ContactRole if role in bindings)
+
+
+def domain_facts(domain: DomainRecord, bindings: Mapping[ContactRole, str]) -> DomainFacts:
+    """What the service is told of a domain, with these bindings of its."""
+    return DomainFacts(
+        domain.name,
+        domain.registered,
+        bindings,
+        domain.sponsored,
+        domain.transferred,
+        domain.proxy,
+    )
+
+
+def contact_facts(contact: ContactRecord) -> ContactFacts:
+    """What the service is told of a contact: which values there are, and none of them."""
+    return ContactFacts(
+        contact.id,
+        contact.account,
+        contact.kind,
+        frozenset(contact.values),
+        contact.pending,
+        contact.postal_types,
+        contact.has_personal_data,
+        contact.verified,
+        contact.in_trade,
+    )

@@ -1,0 +1,30 @@
+"""What a job works on, put together in one place."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from consentclient import AsyncConsentClient
+from registry_sync._directory import Directory
+from registry_sync._sending import Adapter, Relay
+from registry_sync._state import State
+from registry_sync._things import Registries
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The service, the registrar's directory, the job's memory, and the registries by their names.
+
+    `reports` is False for a job that must leave no trace. `pause` waits before something that
+    failed is tried again; it is there for tests.
+    """
+
+    client: AsyncConsentClient
+    directory: Directory
+    state: State
+    registries: Registries
+    adapters: Mapping[str, Adapter]
+    purpose_id: str
+    relay: Relay
+    reports: bool = True
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep

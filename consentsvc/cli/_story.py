@@ -5,13 +5,23 @@ import time
 from contextlib import aclosing
 from pathlib import Path
 
-from consentclient import Action, AsyncConsentClient, Effect, EventKind, Reason
+from consentclient import (
+    Action,
+    AsyncConsentClient,
+    Change,
+    ContactField,
+    Effect,
+    EventKind,
+    Reason,
+    Scope,
+)
 from consentsvc.cli import _printing
 from consentsvc.cli._background import server
 from consentsvc.cli._exits import Ended, Exit
 from consentsvc.cli._filter import Summary, filter_list
+from consentsvc.cli._publishing import DOMAIN, HANDLE, publishing
 from consentsvc.cli._recipients import Recipients, Results
-from consentsvc.cli._sample import NEWSLETTER, RESELLER, Customer, load
+from consentsvc.cli._sample import NEWSLETTER, RESELLER, WHOIS, Customer, load
 from consentsvc.storage.opening import sqlite_path
 from consentsvc.storage.verify import verify
 
@@ -46,6 +56,7 @@ class Story:
                 head = await self._click(client, allowed)
                 await self._ask_for_more(client)
                 await self._follow(client, head, events + 2)
+                head = await self._publish(client)
             self._verify(head)
 
     async def _load(self, client: AsyncConsentClient) -> int:
@@ -153,6 +164,49 @@ class Story:
         _hold(seen == list(range(1, head + 1)), f"every position from 1 to {head:,} came, once")
         _hold(len(seen) - published == events, "no event is missing, and none is there twice")
 
+    async def _publish(self, client: AsyncConsentClient) -> int:
+        person = next(
+            one for one in self._sample if not one.restricted and WHOIS not in one.first
+        ).subject
+        reach = f"--contact {HANDLE} --domain {DOMAIN} --field email"
+        self._begin(
+            "A customer shows their e-mail address in WHOIS, and the registry is told",
+            f"consentsvc consents give {person} {WHOIS} {reach}",
+            "registry-sync run --directory directory.jsonl --registries registries.toml"
+            " --state sync.db",
+            f"consentsvc publication explain {DOMAIN} --directory directory.jsonl",
+        )
+        scope = Scope(frozenset({ContactField.EMAIL}), HANDLE, DOMAIN)
+        notices = {one.id: one.notice.ref for one in await client.list_purposes("en")}
+        async with publishing(client, self._folder, person, WHOIS) as registry:
+            _hold(not registry.shows("email"), "before that the registry shows no address")
+            given = await client.update(
+                person,
+                [Change(WHOIS, Action.GIVE, notices[WHOIS], scope=scope)],
+                channel="panel",
+            )
+            await registry.sync(given.outcomes[0].position or 0)
+            _frames(registry.updates())
+            _hold(registry.shows("email"), "the registry shows the address")
+            _hold(not registry.shows("voice"), "and nothing that was not agreed to")
+            self._begin(
+                "They take it back",
+                f"consentsvc consents withdraw {person} {WHOIS} {reach}",
+            )
+            withdrawn = await client.update(
+                person, [Change(WHOIS, Action.WITHDRAW, scope=scope)], channel="panel"
+            )
+            await registry.sync(withdrawn.outcomes[0].position or 0)
+            _frames(registry.updates())
+            _hold(not registry.shows("email"), "the registry hides the address again")
+        reported = [one async for one in client.history(person) if one.report is not None]
+        _hold(
+            [ContactField.EMAIL in one.report.published_fields for one in reported if one.report]
+            == [True, False],
+            "and the log says what the registry took, and when",
+        )
+        return reported[-1].position
+
     def _verify(self, head: int) -> None:
         self._begin(
             "An auditor looks at the files", "consentsvc verify --store sqlite:///data/consent.db"
@@ -189,6 +243,13 @@ class Story:
 def _columns(file: Path, name: str) -> dict[str, str]:
     with file.open(encoding="utf-8", newline="") as rows:
         return {row["subject_id"]: row[name] for row in csv.DictReader(rows)}
+
+
+def _frames(frames: list[str]) -> None:
+    """Shows what went over the line."""
+    for frame in frames:
+        for line in frame.splitlines():
+            print(f"      {line}")
 
 
 def _say(word: str) -> None:

@@ -115,7 +115,10 @@ class ConfirmationExpired(Error):
 
 
 class ConfirmationVoid(Error):
-    """A later refusal, withdrawal, revocation or objection took the request back."""
+    """A later refusal, withdrawal, revocation or objection took the request back.
+
+    Or a later consent stands that would give way to one on a notice that has been replaced.
+    """
 
     reason = "CONFIRMATION_VOID"
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
-from consentsvc.domain.scope import ContactField, Scope
+from consentsvc.domain.scope import ContactField, Reach, Scope
 from consentsvc.domain.words import Word
 
 
@@ -76,7 +76,7 @@ class ReportOutcome(Word):
 
 
 class PublicationReport(NamedTuple):
-    """What a registry was told about a contact, and what it made of it.
+    """What a registry was told about a contact, or one use of it, and what it made of it.
 
     `resolved_at` is the position at which was resolved what it was told. `published` are the fields
     that it was told to show, or shows by its own rules. `code` is the registry's own answer.
@@ -84,6 +84,7 @@ class PublicationReport(NamedTuple):
 
     outcome: ReportOutcome
     registry: str
+    reach: Reach
     resolved_at: Position
     published: frozenset[ContactField]
     code: int | None = None
@@ -123,7 +124,7 @@ class Evidence:
 class Personal:
     """The part of an event that is about a person: sealed under that person's key.
 
-    `scope` is there for a choice, request or report on a purpose that takes one, and for no other.
+    `scope` is there for a choice or request on a purpose that takes one, and for no other.
     """
 
     subject: SubjectId

@@ -97,9 +97,15 @@ EVERYTHING = Scope(ACCOUNT, EVERY_FIELD)
 """The whole account, every field."""
 
 
+def covering(reach: Reach) -> tuple[Reach, ...]:
+    """A reach and those that cover it, the narrowest first: never more than four."""
+    wider = (reach, Reach(reach.contact, reach.domain), Reach(reach.contact), ACCOUNT)
+    return tuple(dict.fromkeys(wider))
+
+
 def reaches(contact: ContactId, domain: DomainName, role: Role) -> tuple[Reach, ...]:
     """The four reaches that cover a contact in a role of a domain, the narrowest first."""
-    return (Reach(contact, domain, role), Reach(contact, domain), Reach(contact), ACCOUNT)
+    return covering(Reach(contact, domain, role))
 
 
 def overlap(one: Iterable[ContactField], other: Iterable[ContactField]) -> bool:

@@ -104,8 +104,9 @@ class PublicationServicer(PublicationServiceServicer):
                 subject=identifiers.subject_id(request.subject_id),
                 actor=translate.somebody_else(request.actor),
                 channel=translate.channel(request.channel),
-                reach=scopes.reach(request.scope, "scope"),
-                report=publications.report(request.report, "report"),
+                report=publications.report(
+                    request.report, scopes.reach(request.scope, "scope"), "report"
+                ),
                 request=request_of(request, context),
             )
         )

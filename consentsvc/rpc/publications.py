@@ -23,7 +23,7 @@ from consentsvc.domain.publication.wire import (
     Sent,
     Step,
 )
-from consentsvc.domain.scope import ContactId, Role
+from consentsvc.domain.scope import ContactId, Reach, Role
 from consentsvc.rpc import scopes, translate
 from consentsvc.service.publications import PublicationQuestion, Published
 from consentsvc.v1 import consent_pb2 as consent_messages
@@ -107,8 +107,10 @@ def question(message: messages.PublicationQuestion, field: str = "question") -> 
     )
 
 
-def report(message: consent_messages.PublicationReport, field: str) -> PublicationReport:
-    """Accepts what a registry made of what it was told."""
+def report(
+    message: consent_messages.PublicationReport, reach: Reach, field: str
+) -> PublicationReport:
+    """Accepts what a registry made of what it was told about a contact, or one use of it."""
     if not 0 < len(message.registry) <= _REGISTRY or not message.registry.isprintable():
         raise InvalidRequest.field(
             f"{field}.registry", f"must be 1 to {_REGISTRY} printable characters"
@@ -118,6 +120,7 @@ def report(message: consent_messages.PublicationReport, field: str) -> Publicati
     return PublicationReport(
         _known(_REPORTS, message.outcome, f"{field}.outcome", "must say what became of it"),
         message.registry,
+        reach,
         Position(message.resolved_position),
         scopes.contact_fields(message.published_fields, f"{field}.published_fields"),
         message.code if message.HasField("code") else None,

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import idna
 
 from consentsvc.domain import identifiers
-from consentsvc.domain.errors import InvalidRequest, InvalidScope
+from consentsvc.domain.errors import InvalidRequest
+from consentsvc.domain.publication.offering import refuse_unsound
 from consentsvc.domain.scope import EVERY_FIELD, ContactField, DomainName, Reach, Role, Scope
 from consentsvc.v1 import consent_pb2 as messages
 
@@ -52,9 +53,7 @@ def reach(message: messages.Scope, field: str) -> Reach:
         domain_name(message.domain, f"{field}.domain") if message.domain else None,
         role,
     )
-    if not found.sound:
-        lacking = "domain" if found.role is not None and found.domain is None else "contact_id"
-        raise InvalidScope.field(f"{field}.{lacking}", "is needed for what lies inside it")
+    refuse_unsound(found, field)
     return found
 
 
@@ -80,13 +79,15 @@ def fields_out(
 
 def scope_out(one: Scope) -> messages.Scope:
     """A scope as it was understood."""
+    message = reach_out(one.reach)
+    message.fields.extend(fields_out(one.fields))
+    return message
+
+
+def reach_out(one: Reach) -> messages.Scope:
+    """A reach as it was understood, without fields."""
     return messages.Scope(
-        contact_id=one.reach.contact or "",
-        domain=one.reach.domain or "",
-        role=(
-            messages.CONTACT_ROLE_UNSPECIFIED
-            if one.reach.role is None
-            else ROLES_OUT[one.reach.role]
-        ),
-        fields=fields_out(one.fields),
+        contact_id=one.contact or "",
+        domain=one.domain or "",
+        role=messages.CONTACT_ROLE_UNSPECIFIED if one.role is None else ROLES_OUT[one.role],
     )

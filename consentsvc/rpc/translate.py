@@ -323,6 +323,7 @@ def event(one: Event, *, with_evidence: bool = False) -> messages.ConsentEvent:
         if personal.scope is not None:
             message.scope.CopyFrom(scopes.scope_out(personal.scope))
         if personal.report is not None:
+            message.scope.CopyFrom(scopes.reach_out(personal.report.reach))
             message.report.CopyFrom(_report(personal.report))
         if with_evidence and personal.evidence != Evidence():
             for name in Evidence.__slots__:

@@ -14,7 +14,7 @@ from consentsvc.domain.publication.facts import Facts
 from consentsvc.domain.publication.profile import Profiles, Publisher
 from consentsvc.domain.publication.resolve import Operation, Resolution
 from consentsvc.domain.publication.wire import Commands, Sent
-from consentsvc.domain.scope import ContactField, Reach, Role, Scope
+from consentsvc.domain.scope import ContactField, Reach, Role
 from consentsvc.service.ports import Clock, EventStore, Inquiry, Request, Transaction
 from consentsvc.service.queries import LATEST, Consistency, published_by, refuse_stale
 from consentsvc.service.requests import Effect, Outcome, Written, once
@@ -55,7 +55,6 @@ class Report:
     subject: SubjectId
     actor: Actor
     channel: str
-    reach: Reach
     report: PublicationReport
     request: Request
 
@@ -121,7 +120,6 @@ class Publications:
             report.subject,
             report.actor,
             report.channel,
-            scope=Scope(report.reach, frozenset()),
             report=report.report,
         )
 

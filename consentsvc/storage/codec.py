@@ -290,6 +290,7 @@ def _scope(fields: dict[str, Any]) -> Scope:
 def _report_fields(report: PublicationReport) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "outcome": report.outcome.value,
+        "reach": reach_fields(report.reach),
         "published": field_names(report.published),
         "registry": report.registry,
         "resolved_at": report.resolved_at,
@@ -303,6 +304,7 @@ def _report(fields: dict[str, Any]) -> PublicationReport:
     report = PublicationReport(
         ReportOutcome(fields["outcome"]),
         typed(fields["registry"], str),
+        read_reach(fields["reach"]),
         Position(typed(fields["resolved_at"], int)),
         read_field_names(fields["published"]),
         optional(fields.get("code"), int, int),

@@ -23,6 +23,9 @@ def test_the_story_holds(tmp_path: Path) -> None:
         assert f"$ consentsvc {command}" in told
     for command in ("check", "events watch", "verify"):
         assert f"$ consentsvc {command}" in told
+    assert "$ registry-sync run" in told
+    assert told.count("<contact:update ") == 2
+    assert told.count("<contact:email/>") == 1
     assert "All of it held" in told
     assert list(tmp_path.iterdir()) == []
 

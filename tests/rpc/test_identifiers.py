@@ -4,11 +4,12 @@ import itertools
 
 import pytest
 
+from consentsvc.domain.catalogue import Catalogue
 from consentsvc.v1 import consent_pb2 as shared
 from consentsvc.v1 import consent_query_service_pb2 as queries
 from consentsvc.v1 import consent_service_pb2 as consents
 from consentsvc.v1.error_reason_pb2 import ErrorReason
-from tests.support import acts
+from tests.support import acts, catalogues
 from tests.support.answers import checked
 from tests.support.refusals import refused
 from tests.support.requests import GOOD, good, put, send
@@ -38,6 +39,7 @@ SUBJECTS = [
     "ListConsents",
     "ListConsentEvents",
     "UpdateConsents",
+    "ReportPublication",
     "RestrictProcessing",
     "LiftRestriction",
     "RevokeConsents",
@@ -47,6 +49,7 @@ WRITES = [
     "UpdateConsents",
     "ConfirmConsent",
     "RedeemLink",
+    "ReportPublication",
     "RestrictProcessing",
     "LiftRestriction",
     "RevokeConsents",
@@ -54,11 +57,17 @@ WRITES = [
 ]
 ACTORS = [
     "UpdateConsents",
+    "ReportPublication",
     "RestrictProcessing",
     "LiftRestriction",
     "RevokeConsents",
     "ReportDeath",
 ]
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    return catalogues.with_publication()
 
 
 def takers() -> list[tuple[str, str, int]]:

@@ -122,10 +122,10 @@ def scoped(
 
 def reported(subject: SubjectId = ANNA, reach: Reach = OF_CONTACT) -> NewEvent:
     """What a registry made of what it was told."""
-    report = PublicationReport(ReportOutcome.REFUSED, "cznic", Position(1), EMAIL | NAME, 2308)
-    personal = Personal(
-        subject, THE_SUBJECT, "sync", scope=Scope(reach, EVERY_FIELD), report=report
+    report = PublicationReport(
+        ReportOutcome.REFUSED, "cznic", reach, Position(1), EMAIL | NAME, 2308
     )
+    personal = Personal(subject, THE_SUBJECT, "sync", report=report)
     return NewEvent(EventKind.PUBLICATION_REPORTED, PUBLICATION, personal)
 
 

@@ -59,7 +59,12 @@ SCOPE = Scope(
     frozenset({ContactField.PHONE, ContactField.EMAIL}),
 )
 REPORT = PublicationReport(
-    ReportOutcome.REFUSED, "cznic", Position(41), frozenset({ContactField.EMAIL}), 2308
+    ReportOutcome.REFUSED,
+    "cznic",
+    SCOPE.reach,
+    Position(41),
+    frozenset({ContactField.EMAIL}),
+    2308,
 )
 
 
@@ -69,7 +74,7 @@ def placed(kind: EventKind) -> Event:
     names_purpose = kind not in STANDINGS
     personal = PERSONAL
     if kind is EventKind.PUBLICATION_REPORTED:
-        personal = replace(PERSONAL, revocation=None, scope=SCOPE, report=REPORT)
+        personal = replace(PERSONAL, revocation=None, report=REPORT)
     return Event(
         position=Position(42),
         recorded_at=Instant(1_772_355_600_000_001),
@@ -157,6 +162,7 @@ reports = st.builds(
     PublicationReport,
     outcome=st.sampled_from(ReportOutcome),
     registry=st.text(),
+    reach=reaches,
     resolved_at=positions,
     published=st.frozensets(st.sampled_from(ContactField)),
     code=st.none() | st.integers(-(2**31), 2**31),

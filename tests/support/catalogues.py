@@ -26,7 +26,7 @@ RESELLER_NEWSLETTER = PurposeId("reseller42.newsletter")
 
 
 WHOIS = PurposeId("whois")
-"""Consent, decided for each contact, domain, role and field. Not in the catalogue unless added."""
+"""Consent, decided for each contact, domain, role and field. Only in `with_publication`."""
 
 NO_PROFILES = Profiles(())
 """For tests that publish nothing."""
@@ -78,3 +78,8 @@ def catalogue(*others: Purpose) -> Catalogue:
         *others,
     )
     return Catalogue({one.id: one for one in purposes})
+
+
+def with_publication() -> Catalogue:
+    """The four purposes, and one that takes a scope."""
+    return catalogue(purpose(WHOIS, takes_scope=True))

@@ -206,7 +206,22 @@ class NaiveLog:
                     return "CONFIRMATION_USED"
                 if event.kind in VOIDS:
                     return "CONFIRMATION_VOID"
+        replaced = self._superseded(purpose, asked, None)
+        if replaced and self.counts_since(subject, purpose, request, now):
+            return "CONFIRMATION_VOID"
         return "CONFIRMATION_EXPIRED" if now >= asked.at + THIRTY_DAYS else None
+
+    def counts_since(self, subject: str, purpose: str, request: int, now: int) -> bool:
+        """Whether a consent since a request is a yes, but for what stands above it."""
+        events = self.of(subject, purpose)
+        choice = self.choice(events)
+        return (
+            choice is not None
+            and choice[0] > request
+            and choice[1].kind == "consent_given"
+            and not self.ran_out(purpose, events, choice, now)
+            and not self._superseded(purpose, choice[1], None)
+        )
 
     def kind_of(
         self, subject: str, purpose: str, action: str, version: str | None, by_subject: bool

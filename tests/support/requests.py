@@ -10,12 +10,38 @@ from consentsvc.v1 import consent_event_service_pb2 as events
 from consentsvc.v1 import consent_pb2 as shared
 from consentsvc.v1 import consent_query_service_pb2 as queries
 from consentsvc.v1 import consent_service_pb2 as consents
+from consentsvc.v1 import publication_service_pb2 as publications
 from consentsvc.v1 import subject_rights_service_pb2 as rights
-from tests.support.acts import OPERATOR, SUBJECT
+from tests.support.acts import OPERATOR, SUBJECT, SYSTEM, stamp
 from tests.support.wire import Wire, change
 
 _BATCH = queries.CheckBatch(
     subject_ids=["anna", "ben", "anna"], purpose_ids=["newsletter", "profiling", "statistics"]
+)
+_QUESTION = publications.PublicationQuestion(
+    purpose_id="whois",
+    domain=publications.DomainFacts(
+        name="example.cz",
+        register_time=stamp(1_700_000_000_000_000),
+        sponsored=True,
+        bindings=[
+            publications.ContactBinding(role=shared.CONTACT_ROLE_REGISTRANT, contact_id="C1")
+        ],
+    ),
+    role=shared.CONTACT_ROLE_REGISTRANT,
+    contacts=[
+        publications.ContactFacts(
+            contact_id="C1",
+            subject_id="anna",
+            kind=publications.CONTACT_KIND_NATURAL,
+            filled_fields=[
+                shared.CONTACT_FIELD_NAME,
+                shared.CONTACT_FIELD_PHONE,
+                shared.CONTACT_FIELD_EMAIL,
+            ],
+        )
+    ],
+    operation=publications.REGISTRY_OPERATION_UPDATE,
 )
 _INSTRUCTION: dict[str, Any] = {
     "subject_id": "anna",
@@ -40,6 +66,25 @@ GOOD: dict[str, Message] = {
     ),
     "ConfirmConsent": consents.ConfirmConsentRequest(token="AAAA", request_id="request-0"),
     "RedeemLink": consents.RedeemLinkRequest(token="AAAA", request_id="request-0"),
+    "ListProfiles": publications.ListProfilesRequest(),
+    "ResolvePublication": publications.ResolvePublicationRequest(question=_QUESTION),
+    "BatchResolvePublications": publications.BatchResolvePublicationsRequest(
+        questions=[_QUESTION, _QUESTION]
+    ),
+    "ReportPublication": publications.ReportPublicationRequest(
+        purpose_id="whois",
+        subject_id="anna",
+        actor=SYSTEM,
+        channel="registry_sync",
+        scope=shared.Scope(contact_id="C1"),
+        report=shared.PublicationReport(
+            outcome=shared.REPORT_OUTCOME_APPLIED,
+            registry="CZ.NIC",
+            published_fields=[shared.CONTACT_FIELD_NAME],
+            code=1000,
+        ),
+        request_id="request-0",
+    ),
     "ListConsentEvents": consents.ListConsentEventsRequest(subject_id="anna"),
     "ListEvents": events.ListEventsRequest(),
     "WatchEvents": events.WatchEventsRequest(start_position=1),

@@ -7,7 +7,7 @@ from typing import Any
 
 import grpc
 
-from consentsvc import profiles as registry_profiles
+from consentsvc import profiles
 from consentsvc.config import Settings
 from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.publication.profile import Profiles
@@ -86,14 +86,14 @@ async def serving(
     store: EventStore,
     catalogue: Catalogue,
     clock: Clock,
-    profiles: Profiles | None = None,
+    registries: Profiles | None = None,
     **settings: Any,
 ) -> AsyncIterator[Wire]:
     """Serves a store on a free port for as long as the block runs."""
     settings = {"listen": "127.0.0.1:0", "sweep_seconds": 3600, **settings}
-    profiles = registry_profiles.load() if profiles is None else profiles
+    registries = profiles.load() if registries is None else registries
     async with (
-        started(store, catalogue, profiles, clock, Settings(**settings)) as server,
+        started(store, catalogue, registries, clock, Settings(**settings)) as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         yield Wire(channel, server)

@@ -5,7 +5,7 @@ asked. Which one is found when it is asked, because a choice at a wider reach, a
 clock all have their say then.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from consentsvc.domain.catalogue import Purpose
@@ -14,7 +14,7 @@ from consentsvc.domain.decision import REQUEST_OPEN_FOR
 from consentsvc.domain.events import DENIALS, Event, EventKind, NoticeRef
 from consentsvc.domain.identifiers import START, Position
 from consentsvc.domain.instants import Instant, add, add_months
-from consentsvc.domain.scope import ContactField, Reach, Scope, overlap
+from consentsvc.domain.scope import ContactField, Reach, Scope, covering, overlap
 from consentsvc.domain.words import Word
 
 
@@ -318,19 +318,11 @@ def ran_out(
     """
     months = None if purpose is None else purpose.validity_months
     found: dict[tuple[Position, Reach], set[ContactField]] = {}
-    for reach, fields in sayings.items():
-        for field, said in fields.items():
-            given, request = said.given, said.request
+    for reach in sayings:
+        for field, given, request in running(sayings, reach):
             if given is not None and months and now >= add_months(given.recorded_at, months):
-                marked = said.expired is not None and said.expired.position > given.position
-                if not marked and _denied(sayings, reach, field) < given.position:
-                    found.setdefault((given.position, reach), set()).add(field)
-            if (
-                request is not None
-                and not said.request_expired
-                and not (said.denied is not None and said.denied.position > request.position)
-                and now >= add(request.recorded_at, REQUEST_OPEN_FOR)
-            ):
+                found.setdefault((given.position, reach), set()).add(field)
+            if request is not None and now >= add(request.recorded_at, REQUEST_OPEN_FOR):
                 found.setdefault((request.position, reach), set()).add(field)
     return [
         (position, Scope(reach, frozenset(fields)))
@@ -338,13 +330,33 @@ def ran_out(
     ]
 
 
-def _denied(sayings: Mapping[Reach, Sayings], reach: Reach, field: ContactField) -> Position:
-    """The latest no at a reach or a wider one: what it took back does not run out any more."""
-    positions = [
-        said.denied.position
-        for wider, fields in sayings.items()
-        if wider.covers(reach)
-        for said in (fields.get(field), fields.get(ContactField.ALL))
-        if said is not None and said.denied is not None
-    ]
-    return max(positions, default=START)
+def running(
+    sayings: Mapping[Reach, Sayings], reach: Reach
+) -> Iterator[tuple[ContactField, Mark | None, Mark | None]]:
+    """For each field named at a reach, the consent and the request that time will end.
+
+    That is what no event has ended: neither one that says that it ran out, nor a no. Of `sayings`
+    only the reach itself and those that cover it are looked at.
+    """
+    above = [sayings[one] for one in covering(reach) if one in sayings]
+    for field, said in sayings[reach].items():
+        given, request = said.given, said.request
+        if given is not None and (
+            _is_later(said.expired, given)
+            or any(_is_later(no, given) for no in _noes(above, field))
+        ):
+            given = None
+        if request is not None and (said.request_expired or _is_later(said.denied, request)):
+            request = None
+        yield field, given, request
+
+
+def _noes(above: Sequence[Sayings], field: ContactField) -> Iterator[Mark | None]:
+    """What was last refused, withdrawn or revoked of a field, at each of some reaches."""
+    for fields in above:
+        for spoken in {field, ContactField.ALL} & fields.keys():
+            yield fields[spoken].denied
+
+
+def _is_later(mark: Mark | None, than: Mark) -> bool:
+    return mark is not None and mark.position > than.position

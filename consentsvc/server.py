@@ -1,6 +1,7 @@
 """The composition root: opens the store, wires the use cases to the wire, serves, stops."""
 
 import asyncio
+import gc
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
@@ -236,6 +237,7 @@ async def serve(settings: Settings, ready: Callable[[int], None] | None = None) 
     catalogue = catalogues.load(settings.catalogue)
     profiles = registry_profiles.load(settings.profiles)
     _make_folder(settings.store)
+    _collect_seldom()
     async with open_store(
         settings.store, clock=system_clock, master_key_file=settings.master_key_file
     ) as store:
@@ -252,6 +254,16 @@ async def serve(settings: Settings, ready: Callable[[int], None] | None = None) 
             requests=statistics.requests,
             events=statistics.events,
         )
+
+
+def _collect_seldom() -> None:
+    """Looks for garbage that holds on to itself less often than Python does by itself.
+
+    What a call makes is gone when it is answered, without that; a batch makes tens of thousands of
+    objects, and to look them through after every seven hundred took a fifteenth of its time.
+    """
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 async def _drain(server: Server, seconds: float, at_once: asyncio.Event) -> None:

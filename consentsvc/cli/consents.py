@@ -161,7 +161,11 @@ def _changing(
             )
 
         updated = service.ask(changing)
-        _printing.one(_shapes.outcome(updated.outcomes[0], updated.written_at), as_json=as_json)
+        outcome = updated.outcomes[0]
+        told = _shapes.outcome(outcome, updated.written_at)
+        if not as_json:
+            told["scope"] = _shapes.scope_words(outcome.scope)
+        _printing.one(told, as_json=as_json)
 
     command = asks_service(change)
     if with_notice:

@@ -20,8 +20,7 @@ from consentsvc.service.queries import LATEST, Consistency, published_by, refuse
 from consentsvc.service.requests import Effect, Outcome, Written, once
 
 
-@dataclass(frozen=True, slots=True)
-class PublicationQuestion:
+class PublicationQuestion(NamedTuple):
     """A contact in a role of a domain, and what stands at the registry, if it is to be told."""
 
     facts: Facts
@@ -105,13 +104,11 @@ class Publications:
         )
         # After the read: one that had to wait must not answer with a validity that has run out.
         asked = moment()
-        return Answers(
-            records.read_at,
-            [
-                _published(question, resolution.at(asked))
-                for question, resolution in zip(questions, resolutions, strict=True)
-            ],
-        )
+        published_now = []
+        for question, resolution in zip(questions, resolutions, strict=True):
+            resolution.ask_at(asked)
+            published_now.append(_published(question, resolution))
+        return Answers(records.read_at, published_now)
 
     async def report(self, report: Report) -> Written:
         """Records what a registry made of what it was told; changes no consent."""

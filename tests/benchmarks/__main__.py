@@ -18,6 +18,7 @@ import time
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from rich.console import Console
@@ -31,6 +32,7 @@ from consentsvc.v1 import consent_service_pb2 as consent_messages
 from consentsvc.v1.consent_event_service_pb2_grpc import ConsentEventServiceStub
 from consentsvc.v1.consent_query_service_pb2_grpc import ConsentQueryServiceStub
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceStub
+from tests.benchmarks import publication
 from tests.benchmarks.load import Figure, figure, measure, middle
 from tests.benchmarks.setting import NEWSLETTER, Running, fill, server, subject
 
@@ -39,6 +41,11 @@ BATCH_RATIO = "batches of 10,000 : checks with 64 in flight"
 GROUP_RATIO = "events for each commit, 64 writes in flight"
 FLOORS = {BATCH_RATIO: 40.0, GROUP_RATIO: 8.0}
 FLOOR_MEMORY_MB = 200
+PUBLICATION = "contacts resolved in batches of 1,000"
+FLOOR_PUBLICATION = 10_000
+
+
+_CONTACTS = 20_000
 
 
 class Bench:
@@ -49,6 +56,7 @@ class Bench:
         self._store = f"sqlite:///{folder}/bench.db"
         self._customers = customers
         self._recipients = recipients
+        self._contacts = min(customers, _CONTACTS)
         self.figures: list[Figure] = []
         self.ratios: dict[str, float] = {}
         self.filter_peak_mb = 0.0
@@ -56,8 +64,10 @@ class Bench:
     async def run(self) -> None:
         """Measures everything, reads first, each against a fresh server."""
         await fill(self._store, self._customers)
+        await publication.fill(self._store, self._contacts)
         async with server(self._store, self._folder) as running:
             await self._reads(running)
+            await self._publications(running)
             await self._stream(running)
             await self._filter(running)
         async with server(self._store, self._folder) as running:
@@ -116,6 +126,25 @@ class Bench:
         alone, crowd, _, bulk = (one.per_second for one in figures)
         self.ratios[BATCH_RATIO] = bulk / crowd
         self.ratios["batches of 10,000 : checks with 1 in flight"] = bulk / alone
+
+    async def _publications(self, running: Running) -> None:
+        resolve: Any = running.channel.unary_unary(publication.METHOD)
+        batches = [
+            publication.batch(first)
+            for first in range(0, self._contacts - publication.BATCH + 1, publication.BATCH)
+        ]
+        await resolve(batches[0])
+        rounds = [
+            await measure(
+                PUBLICATION,
+                len(batches),
+                1,
+                lambda number: resolve(batches[number]),
+                publication.BATCH,
+            )
+            for _ in range(ROUNDS)
+        ]
+        self.figures.append(middle(rounds))
 
     async def _stream(self, running: Running) -> None:
         recipients = (subject(number) for number in range(self._recipients))
@@ -254,6 +283,9 @@ def show(bench: Bench) -> list[str]:
     )
     console.print(ratios)
     missed = [name for name, floor in FLOORS.items() if bench.ratios[name] < floor]
+    resolved = next(one.per_second for one in bench.figures if one.name == PUBLICATION)
+    if resolved < FLOOR_PUBLICATION:
+        missed.append(f"{PUBLICATION}, {FLOOR_PUBLICATION:,} a second")
     too_large = bench.filter_peak_mb >= FLOOR_MEMORY_MB
     return missed + (["memory of the filter"] if too_large else [])
 

@@ -1,4 +1,4 @@
-"""Contacts of which is asked what may be published: choices in the log, and batches of questions."""
+"""Contacts of which is asked what may be published: choices in the log, batches of questions."""
 
 import asyncio
 import random
@@ -29,6 +29,7 @@ from consentsvc.v1 import consent_pb2 as shared
 from consentsvc.v1 import publication_service_pb2 as messages
 
 WHOIS = "whois_publication"
+METHOD = "/consentsvc.v1.PublicationService/BatchResolvePublications"
 BATCH = 1_000
 _SEED = 8213
 _AT_ONCE = 256

@@ -1,6 +1,6 @@
 """Worlds at random: contacts, domains, and a log of what was said."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import NamedTuple
@@ -74,13 +74,17 @@ def choices(log: Sequence[Entry]) -> dict[SubjectId, Choices]:
     return {account: Choices(said) for account, said in sayings.items()}
 
 
-def resolution(world: World, operation: Operation | None = None) -> Resolution:
-    """The program's answer."""
+def resolution(
+    world: World,
+    operation: Operation | None = None,
+    said: Mapping[SubjectId, Choices] | None = None,
+) -> Resolution:
+    """The program's answer, by what the log says unless something else is said."""
     return Resolution(
         profiles(),
         world.facts,
         world.role,
-        choices(world.log),
+        choices(world.log) if said is None else said,
         Moment(world.now, PURPOSE),
         operation=operation,
     )

@@ -4,7 +4,8 @@ No value of a contact is here, only which fields hold one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
 
 from consentsvc.domain.identifiers import SubjectId
 from consentsvc.domain.instants import Instant
@@ -27,8 +28,7 @@ class PostalType(Word):
     LOC = "loc"
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """A contact, and the account of the person or organisation whose it is.
 
     `pending` names fields whose new value is not stored yet. `verified`: the registry has verified
@@ -51,8 +51,7 @@ class Contact:
         return self.kind is ContactKind.LEGAL
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(NamedTuple):
     """A domain, and which contact it has in which role.
 
     `transferred_at` is when it came from another registrar, if it did. `sponsored`: it is with this
@@ -64,11 +63,10 @@ class Domain:
     transferred_at: Instant | None = None
     sponsored: bool = True
     proxy: bool = False
-    bindings: Mapping[Role, ContactId] = field(default_factory=dict)
+    bindings: Mapping[Role, ContactId] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What a question is about: a domain, its contacts, and the other uses of these contacts.
 
     Every contact that a binding names is there.

@@ -1,8 +1,6 @@
 """What the public may see: choices, rules and facts brought together, in one fixed order."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 
 from consentsvc.domain.events import NoticeRef
@@ -130,46 +128,55 @@ _OBJECTIONS = frozenset(
 )
 
 
-@dataclass(eq=False)
 class Resolution:
     """One question: what may the public see of one contact in one role?
 
     Everything that is said to others about it follows from this, so that no two of them differ.
-    The question is asked at `moment`, whose `transferred_at` is each domain's own.
+    The question is asked at `moment`, whose `transferred_at` is each domain's own. `found` is the
+    profile that answers, None if nobody knows what holds.
     """
 
-    profiles: Profiles
-    facts: Facts
-    role: Role
-    choices: Mapping[SubjectId, Choices]
-    moment: Moment
-    publisher: Publisher | None = None
-    operation: Operation | None = None
-    _tables: dict[tuple[DomainName, Role], Table] = field(default_factory=dict, repr=False)
+    __slots__ = (
+        "_of_domain",
+        "_results",
+        "_tables",
+        "choices",
+        "facts",
+        "found",
+        "moment",
+        "operation",
+        "profile",
+        "profiles",
+        "publisher",
+        "role",
+    )
 
-    @cached_property
-    def found(self) -> Found | None:
-        """The profile that answers, None if nobody knows what holds."""
-        return self.profiles.find(self.facts.domain.name, self.moment.now, self.publisher)
+    def __init__(
+        self,
+        profiles: Profiles,
+        facts: Facts,
+        role: Role,
+        choices: Mapping[SubjectId, Choices],
+        moment: Moment,
+        publisher: Publisher | None = None,
+        operation: Operation | None = None,
+    ) -> None:
+        self.profiles = profiles
+        self.facts = facts
+        self.role = role
+        self.choices = choices
+        self.moment = moment
+        self.publisher = publisher
+        self.operation = operation
+        self.found: Found | None = profiles.find(facts.domain.name, moment.now, publisher)
+        self.profile: Profile | None = None if self.found is None else self.found.profile
+        self._tables: dict[tuple[DomainName, Role], Table] = {}
+        self._results: Results | None = None
+        self._of_domain: Mapping[Role, Results] | None = None
 
-    @cached_property
-    def profile(self) -> Profile | None:
-        """The rules that were applied; None where nobody knows of any."""
-        return None if self.found is None else self.found.profile
-
-    def at(self, moment: Moment) -> "Resolution":
-        """The same question asked at another moment, under the same profile."""
-        later = Resolution(
-            self.profiles,
-            self.facts,
-            self.role,
-            self.choices,
-            moment,
-            self.publisher,
-            self.operation,
-        )
-        later.__dict__["found"] = self.found
-        return later
+    def ask_at(self, moment: Moment) -> None:
+        """Asks at another moment, under the same profile, before anything was resolved."""
+        self.moment = moment
 
     @property
     def elements(self) -> Mapping[str, frozenset[ContactField]]:
@@ -195,21 +202,23 @@ class Resolution:
             contact = self.facts.contacts[used.bindings[role]]
             yield contact.account, reaches(contact.id, used.name, role)
 
-    @cached_property
+    @property
     def results(self) -> Results:
         """Every field that the contact or the profile has, in one order."""
-        domain = self.facts.domain
-        results = self._grouped(domain, self.role)
-        profile = self.profile
-        if profile is not None and profile.switch is Switch.CONTACT:
-            self._share(results)
-        return results
+        if self._results is None:
+            results = self._grouped(self.facts.domain, self.role)
+            if self.profile is not None and self.profile.switch is Switch.CONTACT:
+                self._share(results)
+            self._results = results
+        return self._results
 
-    @cached_property
+    @property
     def of_domain(self) -> Mapping[Role, Results]:
         """The results of every contact that is bound to the domain, by its role."""
-        domain = self.facts.domain
-        return {role: self._grouped(domain, role) for role in domain.bindings}
+        if self._of_domain is None:
+            domain = self.facts.domain
+            self._of_domain = {role: self._grouped(domain, role) for role in domain.bindings}
+        return self._of_domain
 
     @property
     def valid_until(self) -> Instant | None:

@@ -10,6 +10,7 @@ from typing import Any, Self
 import grpc
 
 from consentclient import AsyncConsentClient, ConsentClient
+from consentsvc import profiles
 from consentsvc.config import Settings
 from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.instants import Instant
@@ -21,8 +22,8 @@ from consentsvc.v1.consent_query_service_pb2_grpc import (
     add_ConsentQueryServiceServicer_to_server,
 )
 from tests.support import catalogues
-from tests.support.catalogues import NO_PROFILES
 
+PROFILES = profiles.load()
 Client = AsyncConsentClient | ConsentClient
 
 
@@ -42,7 +43,7 @@ class Service:
     async def start(self) -> None:
         settings = Settings(listen=self.target, sweep_seconds=3600, rate=self._rate)
         server = await self._running.enter_async_context(
-            started(self._store, self._catalogue, NO_PROFILES, self._clock, settings)
+            started(self._store, self._catalogue, PROFILES, self._clock, settings)
         )
         self.port = server.port
 

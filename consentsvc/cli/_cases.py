@@ -121,7 +121,7 @@ def ask(case: Case) -> Answer:
         Moment(NOW if case.as_of is None else case.as_of, PURPOSE),
         operation=case.operation,
     )
-    commands = encode.commands(resolution, _sent(case.previous), case.data_changed)
+    commands = encode.told(resolution, _sent(case.previous), case.data_changed).commands
     redacted = rdap.redacted(case.role, resolution.results)
     return Answer(
         resolution.results,

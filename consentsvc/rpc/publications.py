@@ -246,15 +246,15 @@ def answer(one: Published, message: messages.Publication) -> None:
     message.contact_id = resolution.contact.id
     table = resolution.table(resolution.facts.domain, resolution.role)
     _fields(results, table, message.fields)
-    position = max((result.position or 0 for result in results.values()), default=0)
+    position = max(message.fields.positions, default=0)
     if position:
         message.position = position
     ends = resolution.valid_until
     if ends is not None:
         message.valid_until.CopyFrom(translate.timestamp(ends))
     message.redactions.extend(_redactions(resolution))
-    message.commands.extend(map(_command, one.commands))
-    state = _state_out(one.state)
+    message.commands.extend(map(_command, one.told.commands))
+    state = _state_out(one.told.state)
     if state is not None:
         message.state.CopyFrom(state)
     if found is not None:

@@ -1,6 +1,7 @@
 """Scopes, contacts, domains and fields: messages to the domain's words and back."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import idna
 
@@ -32,13 +33,19 @@ def contact_fields(
     values: Iterable[messages.ContactField.ValueType], field: str
 ) -> frozenset[ContactField]:
     """Accepts known fields, each by its name: `ALL` has no place here."""
-    known = set()
-    for index, value in enumerate(values):
-        one = _FIELDS.get(value)
-        if one is None or one is ContactField.ALL:
-            raise InvalidRequest.field(f"{field}[{index}]", "must be one of the fields")
-        known.add(one)
-    return frozenset(known)
+    given = tuple(values)
+    known = _known(given)
+    if known is None:
+        index = next(place for place, value in enumerate(given) if _known((value,)) is None)
+        raise InvalidRequest.field(f"{field}[{index}]", "must be one of the fields")
+    return known
+
+
+# Contacts hold values in much the same fields.
+@lru_cache(maxsize=4_096)
+def _known(values: tuple[messages.ContactField.ValueType, ...]) -> frozenset[ContactField] | None:
+    known = frozenset(_FIELDS.get(value, ContactField.ALL) for value in values)
+    return None if ContactField.ALL in known else known
 
 
 def reach(message: messages.Scope, field: str) -> Reach:

@@ -13,7 +13,7 @@ from consentsvc.domain.publication.choices import Choices, Moment
 from consentsvc.domain.publication.facts import Facts
 from consentsvc.domain.publication.profile import Profiles, Publisher
 from consentsvc.domain.publication.resolve import Operation, Resolution
-from consentsvc.domain.publication.wire import Commands, Sent
+from consentsvc.domain.publication.wire import NOTHING, Sent, Told
 from consentsvc.domain.scope import ContactField, Reach, Role
 from consentsvc.service.ports import Clock, EventStore, Inquiry, Request, Transaction
 from consentsvc.service.queries import LATEST, Consistency, published_by, refuse_stale
@@ -32,11 +32,10 @@ class PublicationQuestion(NamedTuple):
 
 
 class Published(NamedTuple):
-    """The answer to a question, with what is to be sent and what stands once that is accepted."""
+    """The answer to a question, and what the registry is to be told of it."""
 
     resolution: Resolution
-    commands: Commands = ()
-    state: Sent = None
+    told: Told = NOTHING
 
 
 class Answers(NamedTuple):
@@ -137,8 +136,4 @@ class Publications:
 def _published(question: PublicationQuestion, resolution: Resolution) -> Published:
     if question.operation is None:
         return Published(resolution)
-    return Published(
-        resolution,
-        encode.commands(resolution, question.previous, question.data_changed),
-        encode.state(resolution),
-    )
+    return Published(resolution, encode.told(resolution, question.previous, question.data_changed))

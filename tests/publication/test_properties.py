@@ -88,7 +88,7 @@ def test_nothing_without_a_reason(world: World) -> None:
 def test_never_more_than_was_consented_to(world: World, operation: Operation) -> None:
     """A switch for several fields is on only with a yes, or a rule, for each that has a value."""
     asked = resolution(world, operation)
-    commands = encode.commands(asked)
+    commands = encode.told(asked).commands
     for role, field in switched_on(world, asked, commands[-1] if commands else None):
         contact = world.facts.contacts[world.facts.domain.bindings[role]]
         clause = asked.table(world.facts.domain, role).get(field)
@@ -217,8 +217,10 @@ def test_the_same_again(world: World, operation: Operation | None) -> None:
     turned = resolution(world._replace(facts=facts), operation)
 
     assert first.results == again.results == turned.results
-    assert encode.commands(first) == encode.commands(again) == encode.commands(turned)
-    assert encode.state(first) == encode.state(again)
+    assert (
+        encode.told(first).commands == encode.told(again).commands == encode.told(turned).commands
+    )
+    assert encode.told(first).state == encode.told(again).state
 
 
 @given(worlds([*TLDS, *DISCLOSING]))
@@ -313,7 +315,7 @@ def test_what_a_disclose_leaves_shown(
     created = resolution(earlier, Operation.CREATE)
     server = Server(frozenset(created.elements), encoder.shows)
 
-    (first,) = encode.commands(created)
+    (first,) = encode.told(created).commands
     assert isinstance(first, Disclose)
     server.take(first.listed)
     asked = resolution(world, Operation.UPDATE)
@@ -325,7 +327,7 @@ def test_what_a_disclose_leaves_shown(
     previous: Sent = first if known else (None if first.listed is None else first)
 
     arrived = False
-    for step in encode.commands(asked, previous, changed):
+    for step in encode.told(asked, previous, changed).commands:
         if isinstance(step, Data):
             arrived = True
             # New data under no permission that has ended, old data under none that is new.
@@ -348,7 +350,7 @@ def step_was_absent(asked: Resolution, previous: Sent, changed: frozenset[Contac
     """Whether the update had no element, so that what is empty stayed as it was."""
     return all(
         isinstance(one, Data) or (isinstance(one, Disclose) and one.listed is None)
-        for one in encode.commands(asked, previous, changed)
+        for one in encode.told(asked, previous, changed).commands
     )
 
 
@@ -357,8 +359,8 @@ def step_was_absent(asked: Resolution, previous: Sent, changed: frozenset[Contac
 def test_a_second_update_has_nothing_to_say(world: World) -> None:
     """Once it is carried out, the same update says nothing more, but in .pt."""
     asked = resolution(world, Operation.UPDATE)
-    state = encode.state(asked)
-    again = encode.commands(asked, state)
+    state = encode.told(asked).state
+    again = encode.told(asked, state).commands
 
     if world.facts.domain.name.endswith(".pt") and world.facts.domain.sponsored:
         assert again == (state,)

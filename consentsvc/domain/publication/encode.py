@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from consentsvc.domain.publication import epp, extension
 from consentsvc.domain.publication.resolve import Resolution
-from consentsvc.domain.publication.wire import Commands, Extension, Sent
+from consentsvc.domain.publication.wire import NOTHING, Sent, Told
 from consentsvc.domain.scope import ContactField
 
 NONE, DISCLOSE = "none", "disclose"
@@ -17,30 +17,19 @@ ENCODERS: Mapping[str, Mapping[str, frozenset[ContactField]]] = {
 """What a profile may name: encoders, each with the groups of fields that have a switch there."""
 
 
-def commands(
+def told(
     resolution: Resolution,
     previous: Sent = None,
     data_changed: frozenset[ContactField] = frozenset(),
-) -> Commands:
+) -> Told:
     """What to send, given what was last sent and accepted, and the data that goes with it.
 
-    Nothing for a domain that is not ours, or that no profile is known for: what we do not know is
-    left as it is.
+    Its state is the `previous` of the next time. Nothing for a domain that is not ours, or that no
+    profile is known for: what we do not know is left as it is.
     """
     profile = resolution.profile
     if profile is None or not resolution.facts.domain.sponsored or profile.encoder.name == NONE:
-        return ()
+        return NOTHING
     if profile.encoder.name == DISCLOSE:
-        return epp.commands(profile.encoder, resolution, previous, data_changed)
-    return extension.commands(extension.REGISTRIES[profile.encoder.name], resolution, previous)
-
-
-def state(resolution: Resolution) -> Sent:
-    """What stands at the registry once the commands were accepted: the next time's `previous`."""
-    profile = resolution.profile
-    if profile is None or not resolution.facts.domain.sponsored or profile.encoder.name == NONE:
-        return None
-    if profile.encoder.name == DISCLOSE:
-        return epp.state(profile.encoder, resolution)
-    now = extension.REGISTRIES[profile.encoder.name].state(resolution)
-    return None if now is None else Extension(now)
+        return epp.told(profile.encoder, resolution, previous, data_changed)
+    return extension.told(extension.REGISTRIES[profile.encoder.name], resolution, previous)

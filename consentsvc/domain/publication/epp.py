@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from consentsvc.domain.publication.profile import Encoder
 from consentsvc.domain.publication.resolve import Operation, Outcome, Resolution
-from consentsvc.domain.publication.wire import Commands, Data, Disclose, DiscloseList, Sent
+from consentsvc.domain.publication.wire import Commands, Data, Disclose, DiscloseList, Sent, Told
 from consentsvc.domain.scope import ContactField
 
 ELEMENTS: Mapping[str, frozenset[ContactField]] = {
@@ -43,16 +43,22 @@ ELEMENTS: Mapping[str, frozenset[ContactField]] = {
 _POSTAL = frozenset({"name", "org", "addr", "street", "city", "sp", "pc", "cc"})
 
 
-def commands(
+def told(
     encoder: Encoder,
     resolution: Resolution,
     previous: Sent,
     data_changed: frozenset[ContactField],
-) -> Commands:
+) -> Told:
     """What to send for a contact, given what was last sent and accepted."""
     lists = _Lists(encoder, resolution)
-    if resolution.operation is not Operation.UPDATE:
-        return (lists.created(),)
+    if resolution.operation is Operation.UPDATE:
+        commands = _update(lists, previous, data_changed)
+    else:
+        commands = (lists.created(),)
+    return Told(commands, lists.updated(lists.shown))
+
+
+def _update(lists: "_Lists", previous: Sent, data_changed: frozenset[ContactField]) -> Commands:
     before = lists.shown_by(previous)
     now = lists.shown
     if lists.same(before, now):
@@ -68,12 +74,6 @@ def commands(
     if not lists.same(now, between):
         steps.append(lists.updated(now))
     return tuple(steps)
-
-
-def state(encoder: Encoder, resolution: Resolution) -> Disclose:
-    """What stands at the registry once the commands were accepted."""
-    lists = _Lists(encoder, resolution)
-    return lists.updated(lists.shown)
 
 
 class _Lists:

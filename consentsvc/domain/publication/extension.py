@@ -16,7 +16,7 @@ from consentsvc.domain.publication.resolve import (
     Outcome,
     Resolution,
 )
-from consentsvc.domain.publication.wire import Commands, Extension, Sent
+from consentsvc.domain.publication.wire import Extension, Sent, Told
 from consentsvc.domain.scope import COMMON_FIELDS, ContactField, Role
 
 State: TypeAlias = Mapping[str, str] | None
@@ -49,15 +49,16 @@ class Registry(NamedTuple):
     always: bool = False
 
 
-def commands(registry: Registry, resolution: Resolution, previous: Sent) -> Commands:
+def told(registry: Registry, resolution: Resolution, previous: Sent) -> Told:
     """What to send for a contact or domain, given what was last sent and accepted."""
     now = registry.state(resolution)
+    state = None if now is None else Extension(now)
     if resolution.operation is Operation.UPDATE:
         before = previous.values if isinstance(previous, Extension) else None
         if not registry.always and before == now:
-            return ()
+            return Told((), state)
         now = registry.changed(before, now)
-    return () if now is None else (Extension(now),)
+    return Told(() if now is None else (Extension(now),), state)
 
 
 def _truth(holds: bool) -> str:

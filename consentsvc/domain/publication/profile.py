@@ -73,10 +73,13 @@ class Condition:
         """Whether it is so."""
         came = max(domain.registered_at, domain.transferred_at or domain.registered_at)
         return (
-            self.legal in {None, legal}
-            and self.has_personal_data in {None, contact.has_personal_data}
-            and self.verified in {None, verified}
-            and self.in_trade in {None, contact.in_trade}
+            (self.legal is None or self.legal is legal)
+            and (
+                self.has_personal_data is None
+                or self.has_personal_data is contact.has_personal_data
+            )
+            and (self.verified is None or self.verified is verified)
+            and (self.in_trade is None or self.in_trade is contact.in_trade)
             and (self.since is None or came >= self.since)
             and (self.before is None or came < self.before)
         )

@@ -4,6 +4,7 @@ Paths are JSONPath into a domain object whose contacts are jCards, as the gTLD p
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from consentsvc.domain.publication.resolve import Outcome, Results
@@ -76,6 +77,7 @@ def redacted(role: Role, results: Results) -> tuple[Member, ...]:
     return tuple(members)
 
 
+@lru_cache(maxsize=64)
 def _member(role: Role, name: str, method: Method, path: str) -> Member:
     prefix, entity = _ENTITIES[role]
     card = f"$.entities[?(@.roles[0]=='{entity}')].vcardArray[1]"

@@ -217,8 +217,13 @@ class Resolution:
         """The results of every contact that is bound to the domain, by its role."""
         if self._of_domain is None:
             domain = self.facts.domain
-            self._of_domain = {role: self._grouped(domain, role) for role in domain.bindings}
+            self._of_domain = {role: self._of_role(role) for role in domain.bindings}
         return self._of_domain
+
+    def _of_role(self, role: Role) -> Results:
+        if role is self.role and self.profile is not None and self.profile.switch is Switch.DOMAIN:
+            return self.results  # which no other use of the contact has a say in
+        return self._grouped(self.facts.domain, role)
 
     @property
     def valid_until(self) -> Instant | None:
@@ -281,6 +286,7 @@ class Resolution:
         now, purpose, published, _ = self.moment
         moment = Moment(now, purpose, published, domain.transferred_at)
         said = Answers(choices, covering, moment)
+        alike: dict[tuple[int, Control, Instead, bool], FieldResult] = {}
         results = {}
         for one in _fields(table, contact):
             clause = table.get(one)
@@ -295,7 +301,13 @@ class Resolution:
             elif clause.rule is Rule.NEVER:
                 results[one] = _withheld(clause, Reason.NEVER)
             elif clause.rule is Rule.OPT_IN:
-                results[one] = _opt_in(clause, said[one], pending=one in contact.pending)
+                found, pending = said[one], one in contact.pending
+                # Fields of which the same was said and for which the same holds share a result.
+                kind = (id(found), clause.control, clause.instead, pending)
+                result = alike.get(kind)
+                if result is None:
+                    result = alike[kind] = _opt_in(clause, found, pending=pending)
+                results[one] = result
             else:
                 # An objection stands, also while the person is asked anew.
                 found = answer(choices, covering, one, moment, requests=False)

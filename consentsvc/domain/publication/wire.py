@@ -46,3 +46,13 @@ Commands: TypeAlias = tuple[Step, ...]
 
 Sent: TypeAlias = Disclose | Extension | None
 """What was last sent and accepted, in the form of a create; None for nothing."""
+
+
+class Told(NamedTuple):
+    """What to send, and what stands at the registry once that was accepted."""
+
+    commands: Commands = ()
+    state: Sent = None
+
+
+NOTHING = Told()

@@ -77,7 +77,8 @@ class TestHealth:
         for service in ("", *SERVICES):
             await watched(caller, service, SERVING)
 
-        assert [await caller.status(service) for service in ("", *SERVICES)] == [SERVING] * (1 + len(SERVICES))
+        health = [await caller.status(service) for service in ("", *SERVICES)]
+        assert health == [SERVING] * (1 + len(SERVICES))
 
     async def test_store_that_fails(
         self, sqlite_store: EventStore, catalogue: Catalogue, clock: FakeClock

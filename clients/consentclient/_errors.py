@@ -93,7 +93,10 @@ class ConfirmationExpired(ConsentError):
 
 
 class ConfirmationVoid(ConsentError):
-    """A later refusal, withdrawal, revocation or objection took the request back."""
+    """A later refusal, withdrawal, revocation or objection took the request back.
+
+    Or a later consent stands, and confirming would take it away: the request's notice was replaced.
+    """
 
 
 class ConfirmationUsed(ConsentError):

@@ -10,7 +10,7 @@ from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.errors import InvalidRequest
 from consentsvc.domain.identifiers import Position, PurposeId
 from consentsvc.rpc import translate
-from consentsvc.rpc.limits import page_size
+from consentsvc.rpc.limits import MAX_PURPOSES, page_size, refuse_large, refuse_repeats
 from consentsvc.rpc.reading import page_start
 from consentsvc.rpc.tokens import Kind, Tokens
 from consentsvc.service.following import Following, States
@@ -65,8 +65,8 @@ class EventServicer(ConsentEventServiceServicer):
         self, request: messages.SyncConsentsRequest, context: Any
     ) -> AsyncIterator[messages.SyncConsentsResponse]:
         """See the proto."""
-        if not request.purpose_ids:
-            raise InvalidRequest.field("purpose_ids", "must not be empty")
+        refuse_large(len(request.purpose_ids), MAX_PURPOSES, "purpose_ids")
+        refuse_repeats(request.purpose_ids, "purpose_ids")
         purposes = [
             self._catalogue.purpose(one, f"purpose_ids[{index}]").id
             for index, one in enumerate(request.purpose_ids)

@@ -4,6 +4,7 @@ Nothing else may send an error: grpc would put an exception's text on the wire.
 """
 
 import asyncio
+import inspect
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import aclosing, contextmanager
@@ -13,10 +14,10 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError, Message
 
-from consentsvc.domain.errors import Error, MalformedMessage
+from consentsvc.domain.errors import Error, MalformedMessage, RateExceeded
 from consentsvc.rpc import errors
 from consentsvc.rpc.callers import caller
-from consentsvc.rpc.limits import RateLimit, StreamLimit
+from consentsvc.rpc.limits import MAX_STREAMS_BESIDE, RateLimit, StreamLimit
 
 _log = structlog.get_logger(__name__)
 
@@ -32,12 +33,17 @@ class _Malformed:
 
 
 class Door(grpc.aio.ServerInterceptor):
-    """Parses, limits, answers errors in the contract's form, and lets nothing else out."""
+    """Parses, limits, answers errors in the contract's form, and lets nothing else out.
+
+    The methods of other services, health and reflection, are left as they are, but for the number
+    of streams that a caller may hold of them: each takes a place that all callers share.
+    """
 
     def __init__(self, rate: RateLimit | None, services: frozenset[str]) -> None:
         self._rate = rate
         self._services = services
         self._streams = StreamLimit()
+        self._beside = StreamLimit(MAX_STREAMS_BESIDE)
         self._calls = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -51,11 +57,13 @@ class Door(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable["Handler | None"]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
-        """Puts the door in front of the methods of our own services."""
+        """Puts the door in front of the methods of our own services, and a limit to all streams."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
-        if handler is None or method.rpartition("/")[0].strip("/") not in self._services:
-            return handler
+        if handler is None:
+            return None
+        if method.rpartition("/")[0].strip("/") not in self._services:
+            return self._limited(handler, method)
         parse = _tolerant(handler.request_deserializer)
         if handler.request_streaming:
             answer = self._streaming(handler.stream_stream, method, both=True)
@@ -93,6 +101,31 @@ class Door(grpc.aio.ServerInterceptor):
                 await _refuse(context, error, method)
 
         return answer
+
+    def _limited(self, handler: "Handler", method: str) -> "Handler":
+        if not handler.response_streaming:
+            return handler
+        behaviour: Any = handler.stream_stream or handler.unary_stream
+        make = (
+            grpc.stream_stream_rpc_method_handler
+            if handler.request_streaming
+            else grpc.unary_stream_rpc_method_handler
+        )
+
+        async def answer(request: Any, context: Context) -> None:
+            try:
+                with self._beside.admit(caller(context).share):
+                    responses = behaviour(request, context)
+                    if inspect.isawaitable(responses):
+                        await responses  # it writes by itself
+                        return
+                    async with aclosing(responses):
+                        async for response in responses:
+                            await context.write(response)
+            except RateExceeded as error:
+                await _refuse(context, error, method)
+
+        return make(answer, handler.request_deserializer, handler.response_serializer)
 
     async def _admitted(self, requests: Any, context: Context) -> AsyncIterator[Any]:
         async for request in requests:

@@ -3,7 +3,7 @@
 import math
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,9 +14,13 @@ from consentsvc.domain.errors import BatchTooLarge, InvalidRequest, RateExceeded
 MAX_BATCH = 10_000
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_CHANGES = 100
+MAX_PURPOSES = 100
 
 # A registrar's service holds a watch or two for each of its processes.
 MAX_STREAMS = 100
+# Health and reflection are for probes and people: a client that checks health on its own holds one
+# stream for each of its connections. Few, because they are let in beside all that is counted.
+MAX_STREAMS_BESIDE = 32
 _STREAM_RETRY_MS = 1_000
 
 # More callers than this at once are not a registrar's services; the one not heard for longest is
@@ -39,6 +43,12 @@ def refuse_large(items: int, limit: int, field: str) -> None:
         raise BatchTooLarge(
             f"{field}: {items} where {limit} fit", items=str(items), limit=str(limit)
         )
+
+
+def refuse_repeats(purpose_ids: Sequence[str], field: str) -> None:
+    """Refuses a purpose that is named twice: one of the two may have been meant to be another."""
+    if len(set(purpose_ids)) != len(purpose_ids):
+        raise InvalidRequest.field(field, "must not name a purpose twice")
 
 
 class StreamLimit:

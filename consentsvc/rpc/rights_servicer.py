@@ -3,11 +3,10 @@
 from typing import Any, Protocol
 
 from consentsvc.domain import identifiers
-from consentsvc.domain.errors import InvalidRequest
 from consentsvc.domain.events import Actor
 from consentsvc.domain.identifiers import PurposeId
 from consentsvc.rpc import scopes, translate
-from consentsvc.rpc.limits import MAX_CHANGES, refuse_large
+from consentsvc.rpc.limits import MAX_PURPOSES, refuse_large, refuse_repeats
 from consentsvc.rpc.tokens import Kind, Tokens
 from consentsvc.rpc.writing import Write, request_of
 from consentsvc.service.requests import Written
@@ -60,10 +59,8 @@ class RightsServicer(SubjectRightsServiceServicer):
     ) -> messages.RevokeConsentsResponse:
         """See the proto."""
         actor = translate.somebody_else(request.actor)
-        count = len(request.purpose_ids)
-        refuse_large(count, MAX_CHANGES, "purpose_ids")
-        if len(set(request.purpose_ids)) != count:
-            raise InvalidRequest.field("purpose_ids", "must not name a purpose twice")
+        refuse_large(len(request.purpose_ids), MAX_PURPOSES, "purpose_ids")
+        refuse_repeats(request.purpose_ids, "purpose_ids")
         scope = scopes.scope(request.scope, "scope") if request.HasField("scope") else None
         written = await self._rights.revoke(
             _instruction(request, context, actor),

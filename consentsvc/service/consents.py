@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import NamedTuple
 
 from consentsvc.domain.catalogue import Catalogue, EvidenceField, Purpose
@@ -13,7 +14,8 @@ from consentsvc.domain.changes import (
     kind_for,
     withdrawal_changes,
 )
-from consentsvc.domain.decision import REQUEST_OPEN_FOR
+from consentsvc.domain.consent import NOTHING_KNOWN, NOTHING_STANDS, fold
+from consentsvc.domain.decision import REQUEST_OPEN_FOR, decide
 from consentsvc.domain.errors import (
     ConfirmationExpired,
     ConfirmationUsed,
@@ -21,7 +23,6 @@ from consentsvc.domain.errors import (
     InvalidRequest,
     LinkUnknown,
     PositionConflict,
-    RoleNotOffered,
     ScopeNeeded,
     ScopeNotTaken,
     UnknownNotice,
@@ -41,6 +42,7 @@ from consentsvc.domain.events import (
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add
 from consentsvc.domain.publication.choices import denial_changes
+from consentsvc.domain.publication.offering import refuse_unoffered
 from consentsvc.domain.publication.profile import Profiles
 from consentsvc.domain.scope import EVERYTHING, Reach, Scope, overlap
 from consentsvc.service.links import Confirmation, Links
@@ -217,10 +219,8 @@ class Consents:
             return
         if scope is None:
             raise ScopeNeeded.field(field, "must name the fields, and how far it reaches")
-        domain, role = scope.reach.domain, scope.reach.role
-        asks = change.action in {Action.GIVE, Action.REQUEST}
-        if asks and domain and role and not self._profiles.offers(domain, role, self._clock()):
-            raise RoleNotOffered.field(f"{field}.role", "has no consent to give for this domain")
+        if change.action is Action.GIVE:
+            refuse_unoffered(self._profiles, scope.reach, self._clock(), field)
 
     async def _answered(self, command: UpdateConsents) -> Updated | None:
         written = await self._store.write(lambda transaction: recall(transaction, command.request))
@@ -336,7 +336,7 @@ def _confirm(
     ):
         raise LinkUnknown("the link's request is not there")
     asked, since = history[0], history[1:]
-    _refuse_spent(asked, since, transaction.now)
+    _refuse_spent(asked, since, purpose, transaction.now)
     personal = Personal(
         subject, THE_SUBJECT, LINK_CHANNEL, _kept(evidence, purpose), scope=_scope(asked)
     )
@@ -346,13 +346,18 @@ def _confirm(
     return Outcome(Effect.RECORDED, purpose.id, position)
 
 
-def _refuse_spent(asked: Event, since: Sequence[Event], now: Instant) -> None:
+def _refuse_spent(asked: Event, since: Sequence[Event], purpose: Purpose, now: Instant) -> None:
     facts = {"purpose_id": str(asked.purpose)}
     for event in since:
         if event.kind is EventKind.CONSENT_GIVEN and event.refers_to == asked.position:
             raise ConfirmationUsed("the request has been confirmed before", **facts)
         if _voids(event, asked):
             raise ConfirmationVoid("a later choice took the request back", **facts)
+    replaced = asked.notice is None or purpose.superseded(asked.notice.version)
+    if replaced and any(_counts(one, since, purpose, now) for one in _later(asked, since)):
+        # A request never takes anything away: what it asked for counts no more, and a consent that
+        # does would give way to it.
+        raise ConfirmationVoid("a later consent stands, on a newer notice", **facts)
     if now >= add(asked.recorded_at, REQUEST_OPEN_FOR):
         raise ConfirmationExpired("the request has been open for 30 days", **facts)
 
@@ -370,6 +375,28 @@ def _voids(event: Event, asked: Event) -> bool:
     if of_event is None or of_request is None:
         return True
     return of_event.reach.covers(of_request.reach) and overlap(of_event.fields, of_request.fields)
+
+
+def _later(asked: Event, since: Sequence[Event]) -> list[Event]:
+    """The consents since a request that would give way to it, be it in a part."""
+    given = [one for one in since if one.kind is EventKind.CONSENT_GIVEN]
+    of_request = _scope(asked)
+    if of_request is None:
+        return given[-1:]  # of one consent, the latest choice decides
+    return [
+        one
+        for one in given
+        if (scope := _scope(one)) is not None
+        and scope.reach.covers(of_request.reach)
+        and overlap(scope.fields, of_request.fields)
+    ]
+
+
+def _counts(given: Event, since: Sequence[Event], purpose: Purpose, now: Instant) -> bool:
+    """Whether a consent counts by itself, whatever stands above it at the moment."""
+    ends = (one for one in since if one.kind is EventKind.CONSENT_EXPIRED)
+    consent = reduce(fold, (given, *ends), NOTHING_KNOWN)
+    return decide(purpose, consent, NOTHING_STANDS, now).permitted
 
 
 def _scope(event: Event) -> Scope | None:

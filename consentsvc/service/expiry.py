@@ -93,7 +93,17 @@ class Sweeper:
     ) -> Sequence[tuple[Position, Scope | None]]:
         purpose = self._catalogue.purposes.get(purpose_id)
         sayings = transaction.sayings(subject, purpose_id)
-        if sayings:
-            return choices.ran_out(purpose, sayings, transaction.now)
         consent = transaction.consent(subject, purpose_id)
-        return [(what, None) for what in ran_out(purpose, consent, transaction.now)]
+        scoped = {
+            mark.position
+            for fields in sayings.values()
+            for said in fields.values()
+            for mark in (said.given, said.request)
+            if mark is not None
+        }
+        # What was said before the purpose took a scope has none, and runs out like what it is.
+        plain = (one for one in ran_out(purpose, consent, transaction.now) if one not in scoped)
+        return [
+            *choices.ran_out(purpose, sayings, transaction.now),
+            *((what, None) for what in plain),
+        ]

@@ -6,8 +6,9 @@ from typing import NamedTuple
 from consentsvc.domain.events import CHOICES, Event, EventKind
 from consentsvc.domain.identifiers import START, Position
 from consentsvc.domain.instants import Instant
+from consentsvc.domain.publication import choices
 from consentsvc.domain.publication.choices import Mark, Said, Sayings, fold
-from consentsvc.domain.scope import ACCOUNT, ContactField, Reach, Scope
+from consentsvc.domain.scope import Reach, Scope
 
 _SPEAKING = CHOICES | {EventKind.CONSENT_REQUESTED, EventKind.CONSENT_EXPIRED}
 
@@ -39,27 +40,18 @@ def take(sayings: dict[Reach, Sayings], event: Event) -> None:
         sayings[scope.reach] = folded
 
 
-def covering(reach: Reach) -> tuple[Reach, ...]:
-    """A reach and those that cover it, the narrowest first."""
-    wider = (reach, Reach(reach.contact, reach.domain), Reach(reach.contact), ACCOUNT)
-    return tuple(dict.fromkeys(wider))
-
-
 def running(sayings: Mapping[Reach, Sayings], reach: Reach) -> Running:
     """Looks at one reach, given what was said there and at those that cover it.
 
-    To be kept in step with `choices.ran_out`, but for the clock: what was found due here and has
-    not run out there would be found again and again, and nothing would ever come of it.
+    Nothing but the clock stands between what is found due here and `choices.ran_out`: what did not
+    run out there would be found again and again, and nothing would ever come of it.
     """
-    above = [sayings[one] for one in covering(reach) if one in sayings]
     given, requested = [], []
-    for field, said in sayings[reach].items():
-        if said.given is not None and not _taken_back(said.given, said, field, above):
-            given.append(said.given.recorded_at)
-        if said.request is not None and not (
-            said.request_expired or _later(said.denied, said.request)
-        ):
-            requested.append(said.request.recorded_at)
+    for _, consent, request in choices.running(sayings, reach):
+        if consent is not None:
+            given.append(consent.recorded_at)
+        if request is not None:
+            requested.append(request.recorded_at)
     return Running(min(given, default=None), min(requested, default=None))
 
 
@@ -73,18 +65,3 @@ def marks_of(said: Said) -> list[Mark]:
     """The events that are kept of what was said of a field."""
     there = (said.given, said.denied, said.expired, said.request)
     return [mark for mark in there if mark is not None]
-
-
-def _taken_back(given: Mark, said: Said, field: ContactField, above: list[Sayings]) -> bool:
-    if _later(said.expired, given):
-        return True
-    return any(
-        _later(sayings[spoken].denied, given)
-        for sayings in above
-        for spoken in (field, ContactField.ALL)
-        if spoken in sayings
-    )
-
-
-def _later(mark: Mark | None, than: Mark) -> bool:
-    return mark is not None and mark.position > than.position

@@ -8,7 +8,7 @@ from consentsvc.domain.events import DENIALS, Event
 from consentsvc.domain.identifiers import Pseudonym, PurposeId
 from consentsvc.domain.publication import choices
 from consentsvc.domain.publication.choices import Sayings
-from consentsvc.domain.scope import Reach, Scope
+from consentsvc.domain.scope import Reach, Scope, covering
 from consentsvc.storage.codec import NONCE_BYTES
 from consentsvc.storage.scoped_codec import (
     Owner,
@@ -19,7 +19,7 @@ from consentsvc.storage.scoped_codec import (
     seal,
     unseal,
 )
-from consentsvc.storage.scopes import Running, covering, running
+from consentsvc.storage.scopes import Running, running
 from consentsvc.storage.sqlite_states import Notices, notice_position
 
 

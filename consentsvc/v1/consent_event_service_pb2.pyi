@@ -171,7 +171,9 @@ class SyncConsentsRequest(_message.Message):
     """
     @_builtins.property
     def purpose_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The purposes of which states are sent, as in the catalogue: at least one."""
+        """The purposes of which states are sent, as in the catalogue: 1 to 100, none twice. More are
+        RESOURCE_EXHAUSTED.
+        """
 
     def __init__(
         self,

@@ -284,9 +284,8 @@ class ConsentChange(_message.Message):
     @_builtins.property
     def scope(self) -> _consent_pb2.Scope:
         """How far a choice reaches, for a purpose that takes a scope; unset for every other purpose, and to
-        object or to take an objection back. To give and to request is INVALID_ARGUMENT with reason
-        ROLE_NOT_OFFERED in a role for which nobody who publishes the domain offers a consent; a no is
-        taken for every role.
+        object or to take an objection back. To give is INVALID_ARGUMENT with reason ROLE_NOT_OFFERED in a
+        role for which nobody who publishes the domain offers a consent; a no is taken for every role.
         """
 
     def __init__(

@@ -136,8 +136,10 @@ class ConsentServiceServicer(object):
 
         A token works once, for 30 × 24 hours, and only for its own request. NOT_FOUND with reason
         LINK_UNKNOWN for a token that this service did not make, or whose purpose has left the
-        catalogue; FAILED_PRECONDITION with reason CONFIRMATION_EXPIRED, CONFIRMATION_VOID (a refusal,
-        withdrawal, revocation or objection came after the request) or CONFIRMATION_USED.
+        catalogue; FAILED_PRECONDITION with reason CONFIRMATION_EXPIRED, CONFIRMATION_USED or
+        CONFIRMATION_VOID: a refusal, withdrawal, revocation or objection came after the request, or a
+        consent did that still counts and the notice of the request has been superseded. A request
+        never takes a consent away.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

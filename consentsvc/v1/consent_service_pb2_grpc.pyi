@@ -56,8 +56,10 @@ class ConsentServiceStub:
 
     A token works once, for 30 × 24 hours, and only for its own request. NOT_FOUND with reason
     LINK_UNKNOWN for a token that this service did not make, or whose purpose has left the
-    catalogue; FAILED_PRECONDITION with reason CONFIRMATION_EXPIRED, CONFIRMATION_VOID (a refusal,
-    withdrawal, revocation or objection came after the request) or CONFIRMATION_USED.
+    catalogue; FAILED_PRECONDITION with reason CONFIRMATION_EXPIRED, CONFIRMATION_USED or
+    CONFIRMATION_VOID: a refusal, withdrawal, revocation or objection came after the request, or a
+    consent did that still counts and the notice of the request has been superseded. A request
+    never takes a consent away.
     """
     RedeemLink: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.RedeemLinkRequest, _consent_service_pb2.RedeemLinkResponse]
     """Withdraws one consent through the token of a withdrawal link (one click, RFC 8058). For a purpose
@@ -137,8 +139,10 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A token works once, for 30 × 24 hours, and only for its own request. NOT_FOUND with reason
         LINK_UNKNOWN for a token that this service did not make, or whose purpose has left the
-        catalogue; FAILED_PRECONDITION with reason CONFIRMATION_EXPIRED, CONFIRMATION_VOID (a refusal,
-        withdrawal, revocation or objection came after the request) or CONFIRMATION_USED.
+        catalogue; FAILED_PRECONDITION with reason CONFIRMATION_EXPIRED, CONFIRMATION_USED or
+        CONFIRMATION_VOID: a refusal, withdrawal, revocation or objection came after the request, or a
+        consent did that still counts and the notice of the request has been superseded. A request
+        never takes a consent away.
         """
 
     @_abc_1.abstractmethod

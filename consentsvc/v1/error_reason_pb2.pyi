@@ -77,7 +77,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
           "metadata": { "purpose_id": "reseller42.newsletter" } }
     """
     ERROR_REASON_CONFIRMATION_VOID: _ErrorReason.ValueType  # 8
-    """FAILED_PRECONDITION: a refusal, withdrawal, revocation or objection came after the request.
+    """FAILED_PRECONDITION: a refusal, withdrawal, revocation or objection came after the request; or a
+    consent did that still counts, and the notice of the request has been superseded: confirming it
+    would take that consent away.
 
     Example:
 
@@ -124,8 +126,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
           "metadata": { "items": "12000", "limit": "10000" } }
     """
     ERROR_REASON_RATE_EXCEEDED: _ErrorReason.ValueType  # 14
-    """RESOURCE_EXHAUSTED: the caller sends faster than its share, or holds too many streams. Also
-    carries `google.rpc.RetryInfo`.
+    """RESOURCE_EXHAUSTED: the caller sends faster than its share, or holds too many streams: 100 of
+    this service, or 32 of health and reflection. Also carries `google.rpc.RetryInfo`.
 
     Example:
 
@@ -239,7 +241,9 @@ Example:
       "metadata": { "purpose_id": "reseller42.newsletter" } }
 """
 ERROR_REASON_CONFIRMATION_VOID: ErrorReason.ValueType  # 8
-"""FAILED_PRECONDITION: a refusal, withdrawal, revocation or objection came after the request.
+"""FAILED_PRECONDITION: a refusal, withdrawal, revocation or objection came after the request; or a
+consent did that still counts, and the notice of the request has been superseded: confirming it
+would take that consent away.
 
 Example:
 
@@ -286,8 +290,8 @@ Example:
       "metadata": { "items": "12000", "limit": "10000" } }
 """
 ERROR_REASON_RATE_EXCEEDED: ErrorReason.ValueType  # 14
-"""RESOURCE_EXHAUSTED: the caller sends faster than its share, or holds too many streams. Also
-carries `google.rpc.RetryInfo`.
+"""RESOURCE_EXHAUSTED: the caller sends faster than its share, or holds too many streams: 100 of
+this service, or 32 of health and reflection. Also carries `google.rpc.RetryInfo`.
 
 Example:
 

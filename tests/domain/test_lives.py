@@ -11,6 +11,8 @@ from consentsvc.domain.instants import Instant
 from tests.domain.making import NOW, event, folded, lives, ref
 
 K = EventKind
+NO_STATE = STANDINGS | {K.NOTICE_PUBLISHED, K.PUBLICATION_REPORTED}
+"""What the state of a consent does not hold: it is about all purposes, or about no choice."""
 LATER = Instant(NOW + 1_000_000)
 AT = Position(9)
 
@@ -26,7 +28,7 @@ FROM_NOTHING = {
     K.CONSENT_EXPIRED: Consent(position=AT),
     K.OBJECTION_RAISED: Consent(objection=AT, position=AT),
     K.OBJECTION_WITHDRAWN: Consent(position=AT),
-    **dict.fromkeys({*STANDINGS, K.NOTICE_PUBLISHED}, NOTHING_KNOWN),
+    **dict.fromkeys(NO_STATE, NOTHING_KNOWN),
 }
 FROM_FULL = {
     **{kind: Consent(Choice(kind, AT, LATER, ref("2")), None, Position(2), AT) for kind in CHOICES},
@@ -34,7 +36,7 @@ FROM_FULL = {
     K.CONSENT_EXPIRED: Consent(CHOICE, REQUEST, Position(2), AT),
     K.OBJECTION_RAISED: Consent(CHOICE, None, AT, AT),
     K.OBJECTION_WITHDRAWN: Consent(CHOICE, REQUEST, None, AT),
-    **dict.fromkeys({*STANDINGS, K.NOTICE_PUBLISHED}, FULL),
+    **dict.fromkeys(NO_STATE, FULL),
 }
 
 
@@ -69,7 +71,7 @@ def told(events: list[Event]) -> Consent:
     objected = last(K.OBJECTION_RAISED, K.OBJECTION_WITHDRAWN)
     choice = last(*CHOICES)
     asked = last(*CHOICES, K.OBJECTION_RAISED, K.CONSENT_REQUESTED)
-    touching = last(*set(EventKind) - STANDINGS - {K.NOTICE_PUBLISHED})
+    touching = last(*set(EventKind) - NO_STATE)
     return Consent(
         None if choice is None else Choice(*decisive(choice)),
         Request(*decisive(asked)[1:]) if asked and asked.kind is K.CONSENT_REQUESTED else None,

@@ -95,6 +95,7 @@ BAD: list[tuple[Any, ...]] = [
     ("WatchEvents", "progress_seconds", -1),
     ("WatchEvents", "progress_seconds", 61),
     ("SyncConsents", "purpose_ids", []),
+    ("SyncConsents", "purpose_ids", ["newsletter", "profiling", "newsletter"]),
     ("SyncConsents", "purpose_ids[1]", "unheard_of", "UNKNOWN_PURPOSE"),
     ("SyncConsents", "cursor", "no cursor"),
     ("SyncConsents", "progress_seconds", -1),
@@ -179,6 +180,8 @@ async def test_no_message(wire: Wire, method: str) -> None:
     refusal = await refused(send_raw(wire, method, b"\xff\xff"))
 
     assert (refusal.code.name, refusal.reason) == ("INVALID_ARGUMENT", "MALFORMED_MESSAGE")
+    # It began with a colon, behind the name of no field.
+    assert refusal.message == "the bytes are not a message of the expected type"
     assert refusal.domain == "consentsvc"
 
 

@@ -70,14 +70,29 @@ class TestSizes:
         assert (refusal.code.name, refusal.reason) == ("RESOURCE_EXHAUSTED", "BATCH_TOO_LARGE")
         assert refusal.metadata == {"items": "101", "limit": "100"}
 
+    @pytest.mark.parametrize("count", [101, 200_000])
+    async def test_too_many_to_sync(self, wire: Wire, count: int) -> None:
+        """More than 100 purposes to follow are too many in the same way, and so are repeats of one.
+
+        There was no limit: a message full of one purpose made a response of as many rules.
+        """
+        request = good("SyncConsents", purpose_ids=["newsletter"] * count)
+        refusal = await refused(send(wire, request))
+
+        assert (refusal.code.name, refusal.reason) == ("RESOURCE_EXHAUSTED", "BATCH_TOO_LARGE")
+        assert refusal.metadata == {"items": str(count), "limit": "100"}
+
     async def test_as_many_as_fit(self, sqlite_store: EventStore, clock: FakeClock) -> None:
-        """A hundred changes are one request, and a hundred purposes one revocation."""
+        """A hundred changes are one request, and a hundred purposes one revocation, or one copy."""
         async with serving(sqlite_store, catalogues.catalogue(*MANY), clock) as wire:
+            request = good("SyncConsents", purpose_ids=[one.id for one in MANY[:100]])
+            synced = await send(wire, request)
             updated = await wire.update("anna", *(change("give", one.id) for one in MANY[:100]))
             revoked = await acts.revoke(wire, "anna", *(one.id for one in MANY[:100]))
 
         effects = [one.effect for one in (*updated.outcomes, *revoked.outcomes)]
         assert effects == [consents.CHANGE_EFFECT_RECORDED] * 200
+        assert len(synced.rules) == 100
 
 
 class TestPages:

@@ -179,6 +179,33 @@ class TestVersions:
         assert decision.reason == shared.DECISION_REASON_NOTICE_SUPERSEDED
         assert decision.notice.version == "1"
 
+    async def test_an_old_link_takes_nothing_away(
+        self, sqlite_store: EventStore, catalogue: Catalogue, clock: FakeClock
+    ) -> None:
+        """A link to a notice that was replaced is void once the subject has consented to the new.
+
+        It recorded a consent to the old notice as the latest choice: the yes that the subject had
+        given meanwhile became a no, by a request, which never takes anything away.
+        """
+        async with serving(sqlite_store, catalogue, clock) as wire:
+            asked = await wire.update(
+                ANNA, change("request", "newsletter"), actor=acts.OPERATOR, request_id="asked"
+            )
+        async with serving(sqlite_store, with_versions(("1", False), ("2", True)), clock) as wire:
+            await wire.update(ANNA, change("give", "newsletter", version="2"))
+            before = await acts.head(wire)
+            refusal = await refused(acts.confirm(wire, asked.outcomes[0].confirmation_token))
+            decision = await checked(wire, ANNA, "newsletter")
+            after = await acts.head(wire)
+
+        assert (refusal.code.name, refusal.reason) == ("FAILED_PRECONDITION", "CONFIRMATION_VOID")
+        assert refusal.metadata == {"purpose_id": "newsletter"}
+        assert (decision.reason, decision.notice.version) == (
+            shared.DECISION_REASON_CONSENT_GIVEN,
+            "2",
+        )
+        assert after == before
+
     async def test_published(
         self, sqlite_store: EventStore, catalogue: Catalogue, clock: FakeClock
     ) -> None:

@@ -174,9 +174,7 @@ def _work(options: _Options, work: Callable[[Sync], Awaitable[None]]) -> Summary
     except ConsentUnavailable as error:
         _stop(_UNKNOWN, f"{options.target}: {error}")
     except PositionUnknown:
-        _stop(
-            _REFUSED, f"{options.target}: keeps another log than the one that {options.state} is of"
-        )
+        _stop(_REFUSED, f"{options.target}: its log is not the one that {options.state} is about")
     except ConsentError as error:
         _stop(_REFUSED, f"{options.target}: {error}")
     raise AssertionError  # each of them has ended the program

@@ -269,7 +269,8 @@ def _truth(value: Any) -> bool:
 
 
 def _values(value: Any) -> dict[ContactField, str]:
-    return {ContactField(name): _text(one) for name, one in value.items() if one not in {None, ""}}
+    named = {ContactField(name): one for name, one in value.items()}
+    return {name: _text(one) for name, one in named.items() if one not in (None, "")}
 
 
 def _bindings(value: Any) -> dict[ContactRole, str]:

@@ -210,11 +210,12 @@ class State:
                 _clear(connection, due)
             _tell(connection, report)
 
-    def settled(self, unchanged: Iterable[tuple[Due, Applied | None]]) -> None:
-        """Notes that there was nothing to send; with what stands, where that was looked at."""
+    def settled(self, unchanged: Iterable[tuple[Due, Applied]]) -> None:
+        """Notes that there was nothing to send, and what stands."""
         with self._transaction() as connection:
             for due, applied in unchanged:
-                if applied is not None:
+                # Mostly it is what stood before: to read it is cheaper than to write it.
+                if applied != self.applied(due.thing):
                     _apply(connection, due.thing, applied)
                 _clear(connection, due)
 

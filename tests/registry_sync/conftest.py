@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from consentclient import AsyncConsentClient
 from consentsvc.service.ports import EventStore
 from registry_sync import FRED, EppRegistry
 from registry_sync.testing import Registry, RegistryServer
 from tests.registry_sync.meeting import adapter, no_sleep
 from tests.registry_sync.scene import OPENED, Scene
-from tests.support import catalogues
 from tests.support.clock import FakeClock
 from tests.support.wire import serving
 
@@ -45,14 +43,10 @@ async def cz(fred: RegistryServer) -> AsyncIterator[EppRegistry]:
 
 @pytest.fixture
 async def scene(tmp_path: Path, sqlite_store: EventStore, clock: FakeClock) -> AsyncIterator[Scene]:
-    """A registrar with a registry of each kind: `OPENED` says which."""
-    purpose = catalogues.purpose(catalogues.WHOIS, takes_scope=True)
-    async with (
-        serving(sqlite_store, catalogues.catalogue(purpose), clock) as wire,
-        AsyncConsentClient(f"127.0.0.1:{wire.server.port}") as client,
-        AsyncExitStack() as stack,
-    ):
-        scene = Scene(wire, client, tmp_path)
+    """A registrar with registries of several kinds."""
+    scene = Scene(tmp_path)
+    scene.serve = lambda address: serving(sqlite_store, scene.catalogue, clock, listen=address)
+    async with scene, AsyncExitStack() as stack:
         for name, registry in OPENED.items():
             server = RegistryServer(registry(), sleep=no_sleep)
             scene.registries[name] = await stack.enter_async_context(server)

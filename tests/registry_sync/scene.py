@@ -4,9 +4,9 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from consentclient import (
     Action,
@@ -23,9 +23,12 @@ from consentclient import (
     Profile,
     Publication,
     PublicationQuestion,
+    PublicationReport,
     Publisher,
+    Retry,
     Scope,
 )
+from consentsvc.domain.catalogue import Catalogue, NoticeVersion
 from registry_sync import (
     FRED,
     Adapter,
@@ -41,7 +44,8 @@ from registry_sync import (
     domain_facts,
 )
 from registry_sync._sending import data_of
-from registry_sync.testing import Registry, RegistryServer
+from registry_sync.testing import Accepted, Registry, RegistryServer
+from tests.support import catalogues
 from tests.support.wire import Wire
 
 PURPOSE = "whois"
@@ -85,7 +89,10 @@ OPENED: Mapping[str, Callable[[], Registry]] = {
 }
 """The registries, by the job's names: one that shows, two that hide, and two with a switch."""
 
-_ALL_OR_NOTHING = "everything"
+ALL_OR_NOTHING = "everything"
+
+Serve = Callable[[str], AbstractAsyncContextManager[Wire]]
+"""Serves a consent service at an address."""
 
 
 def contact(name: str, account: str = "", **more: Any) -> dict[str, Any]:
@@ -124,19 +131,69 @@ def elements(answer: Publication) -> set[str]:
     return seen
 
 
+def asked_about(*versions: NoticeVersion) -> Catalogue:
+    """A catalogue in which people are asked about publication, in words of these versions."""
+    whois = catalogues.purpose(catalogues.WHOIS, takes_scope=True, versions=versions or None)
+    return catalogues.catalogue(whois)
+
+
+def allowed(registry: str, answer: Publication) -> set[str]:
+    """What the public may see at a registry where this is the answer."""
+    if registry in {"afnic", "ca"}:
+        return {ALL_OR_NOTHING} if answer.published_fields else set()
+    return elements(answer)
+
+
 class Scene:
     """The registrar. `registries` are servers by the name of the job's registry."""
 
-    def __init__(self, wire: Wire, client: AsyncConsentClient, folder: Path) -> None:
-        self.wire = wire
-        self.client = client
+    serve: Serve
+
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.catalogue = asked_about()
+        self.port = 0
+        self.passwords: dict[str, str] = {}
+        self._running = AsyncExitStack()
+        self._opened: AsyncConsentClient | None = None
         self.registries: dict[str, RegistryServer] = {}
         self.unreachable: set[str] = set()
         self.purpose = PURPOSE
         self.pauses: list[float] = []
         self.lines: list[dict[str, Any]] = []
         self.profiles: list[Profile] = []
+        self.set_up: dict[str, int] = {}
+        self._events: list[ConsentEvent] = []
+        self._cursor: str | None = None
+
+    @property
+    def client(self) -> AsyncConsentClient:
+        """Asks the consent service."""
+        assert self._opened is not None
+        return self._opened
+
+    @property
+    def target(self) -> str:
+        """Where the consent service is, also while it is down."""
+        return f"127.0.0.1:{self.port}"
+
+    async def starts(self) -> None:
+        """The consent service is there from here on, in one place."""
+        wire = await self._running.enter_async_context(self.serve(self.target))
+        self.port = wire.server.port
+        client = AsyncConsentClient(self.target, retry=Retry(attempts=50))
+        self._opened = await self._running.enter_async_context(client)
+
+    async def stops(self) -> None:
+        """The consent service goes down."""
+        await self._running.aclose()
+
+    async def __aenter__(self) -> Self:
+        await self.starts()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stops()
 
     @property
     def directory_file(self) -> Path:
@@ -149,22 +206,25 @@ class Scene:
         return self.folder / "state.db"
 
     async def has(self, *lines: dict[str, Any]) -> None:
-        """Says what the registrar has; the registries get the contacts and domains, too."""
+        """Says what the registrar has; each registry gets what is its own."""
         self.profiles = await self.client.list_profiles()
         self.lines = list(lines)
         write_lines(self.directory_file, lines)
+        registries = Registries(self.profiles)
         with JsonLines(self.directory_file) as directory:
             for use in directory.all_uses():
                 record = directory.contact(use.contact)
+                found = registries.registry(use.domain)
                 assert record is not None
-                for server in self.registries.values():
-                    _place(server.registry, record, use.domain)
+                if found is not None and found[0] in self.registries:
+                    _place(self.registries[found[0]].registry, record, use.domain)
+        self.forget()
 
     def changes(self, name: str, **values: Any) -> None:
         """A contact's line says something else from now on; the registries are not told."""
-        for one in self.lines:
-            if one.get("contact") == name:
-                one |= values
+        for line in self.lines:
+            if line.get("contact") == name:
+                line.update(values)
         write_lines(self.directory_file, self.lines)
 
     @asynccontextmanager
@@ -176,8 +236,9 @@ class Scene:
             adapters: dict[str, Adapter] = {}
             for name, server in self.registries.items():
                 adapters[name] = await stack.enter_async_context(self.adapter(name, server))
+            client = await stack.enter_async_context(AsyncConsentClient(self.target))
             usual: dict[str, Any] = {
-                "client": self.client,
+                "client": client,
                 "directory": directory,
                 "state": state,
                 "registries": Registries(self.profiles),
@@ -194,7 +255,7 @@ class Scene:
             server.host,
             1 if name in self.unreachable else server.port,
             client=server.registry.client,
-            password=server.registry.password,
+            password=self.passwords.get(name, server.registry.password),
             plain=True,
             dialect=server.registry.dialect,
             prompt=True,
@@ -203,6 +264,8 @@ class Scene:
     async def pause(self, seconds: float) -> None:
         """Takes the place of waiting."""
         self.pauses.append(seconds)
+        # A job never gives up. A test does.
+        assert len(self.pauses) < 1_000
         await asyncio.sleep(0)
 
     async def settle(self, **options: Any) -> Sync:
@@ -260,8 +323,7 @@ class Scene:
                 key = (thing.registry, thing.name)
                 if key not in found:
                     answer = await self.client.resolve(ask_about(directory, registries, use))
-                    whole = {_ALL_OR_NOTHING} if answer.published_fields else set()
-                    found[key] = whole if thing.registry in {"afnic", "ca"} else elements(answer)
+                    found[key] = allowed(thing.registry, answer)
         return found
 
     def seen(self) -> dict[tuple[str, str], set[str]]:
@@ -274,33 +336,60 @@ class Scene:
                 if thing is not None and thing.registry in self.registries:
                     record = directory.contact(use.contact)
                     assert record is not None
-                    found[(thing.registry, thing.name)] = self._seen(
-                        thing.registry, record.handle, use.domain
-                    )
+                    about = record.handle if thing.kind == "contact" else thing.name
+                    found[thing.registry, thing.name] = self.seen_of(thing.registry, about)
         return found
 
-    def _seen(self, name: str, handle: str, domain: str) -> set[str]:
+    def seen_of(self, name: str, about: str) -> set[str]:
+        """What the public sees at a registry of one contact object, or of one domain."""
         registry = self.registries[name].registry
         match name:
             case "afnic":
-                shown = "frnic:list" not in registry.contacts[handle].extension
+                shown = "frnic:list" not in registry.contacts[about].extension
             case "ca":
-                said = registry.domains[domain].extension
+                said = registry.domains[about].extension
                 shown = said.get("fury:properties/PRIVACY") == "PUBLIC"
             case _:
-                return set(registry.visible(handle))
-        return {_ALL_OR_NOTHING} if shown else set()
+                return set(registry.visible(about))
+        return {ALL_OR_NOTHING} if shown else set()
+
+    def history(self, name: str) -> list[Accepted]:
+        """What a registry has carried out since it was set up."""
+        return list(self.registries[name].registry.history[self.set_up[name] :])
+
+    def forget(self) -> None:
+        """What was carried out until now is history."""
+        self.set_up = {name: len(one.registry.history) for name, one in self.registries.items()}
+
+    async def reports(self) -> list[PublicationReport]:
+        """What the job has told the consent service, in the order of the log."""
+        events = await self.log(EventKind.PUBLICATION_REPORTED)
+        return [one.report for one in events if one.report is not None]
+
+    async def told(self, since: int = 0) -> dict[tuple[str, str], set[str]]:
+        """What the public sees, by what the job has told the consent service of it at last."""
+        named = {one.registry: one.id for one in self.profiles}
+        found: dict[tuple[str, str], set[str]] = {}
+        for event in await self.log(EventKind.PUBLICATION_REPORTED):
+            if event.position <= since or event.report is None or event.scope is None:
+                continue
+            name = named[event.report.registry]
+            fields = {one.value for one in event.report.published_fields}
+            if name in {"afnic", "ca"}:
+                seen = {ALL_OR_NOTHING} if fields else set()
+            else:
+                seen = {one for one, of in ELEMENTS.items() if of & fields}
+            found[name, event.scope.domain or event.scope.contact_id or ""] = seen
+        return found
 
     async def log(self, kind: EventKind | None = None) -> list[ConsentEvent]:
         """What is in the log, of one kind."""
-        found: list[ConsentEvent] = []
-        cursor: str | None = None
-        while True:
-            page = await self.client.list_events(cursor)
-            found += page.events
-            cursor = page.cursor
-            if page.at_head:
-                return [one for one in found if kind in {None, one.kind}]
+        at_head = False
+        while not at_head:
+            page = await self.client.list_events(self._cursor)
+            self._events += page.events
+            self._cursor, at_head = page.cursor, page.at_head
+        return [one for one in self._events if kind in {None, one.kind}]
 
     async def next_report(self, after: int) -> ConsentEvent:
         """Waits until the job has told the consent service of something."""
@@ -343,12 +432,7 @@ def _place(registry: Registry, record: ContactRecord, name: str) -> None:
         registry.create_domain(name, {"registrant": record.handle})
 
 
-def frames(server: RegistryServer) -> list[str]:
-    """What was changed at a registry since it was set up, by kind of command."""
-    return [one for one in server.received if one.endswith(":update")]
-
-
-def warnings(caplog: Any) -> list[tuple[int, str]]:
+def complaints(caplog: Any) -> list[tuple[int, str]]:
     """What the job has complained about."""
     return [
         (one.levelno, one.getMessage())

@@ -14,7 +14,7 @@ from lxml.etree import _Element as Element
 from registry_sync import _commands as commands
 from registry_sync import _frames as frames
 from registry_sync._epp import EppRegistry
-from registry_sync._errors import Refused, RegistryUnavailable
+from registry_sync._errors import LoginRefused, Refused, RegistryUnavailable
 from registry_sync._extensions import FRED, RFC
 from registry_sync._retry import Retry
 from registry_sync._wire import Extension
@@ -503,3 +503,38 @@ async def test_email_in_an_extension(server: RegistryServer) -> None:
         "contact-ext:naturalPerson": "true",
         "contact-ext:whoisEmail": "x@mail.example",
     }
+
+
+async def test_prompt(server: RegistryServer) -> None:
+    """A prompt adapter sends a command once, whatever comes of it."""
+    server.faults.add(Fault(Kind.REFUSE, 2400))
+    async with adapter(server, prompt=True) as registry:
+        await registry.ready()
+        with pytest.raises(RegistryUnavailable):
+            await registry.update_contact("ANN-1", disclose=_WISH)
+
+    assert server.received == ["login", "contact:update", "logout"]
+
+
+async def test_prompt_does_not_connect(server: RegistryServer) -> None:
+    """A prompt adapter sends on a connection that was made ready, or nothing at all."""
+    async with adapter(server, prompt=True) as registry:
+        with pytest.raises(RegistryUnavailable):
+            await registry.update_contact("ANN-1", disclose=_WISH)
+        before = list(server.received)
+        await registry.ready()
+        await registry.ready()
+        await registry.update_contact("ANN-1", disclose=_WISH)
+
+    assert before == []
+    assert server.received == ["login", "contact:update", "logout"]
+
+
+async def test_a_login_that_is_refused(server: RegistryServer) -> None:
+    """A refused login is told from a refused command: none was sent."""
+    async with adapter(server, password="wrong") as registry:
+        with pytest.raises(LoginRefused) as refused:
+            await registry.update_contact("ANN-1", disclose=_WISH)
+
+    assert refused.value.code == 2200
+    assert str(refused.value) == "the registry refused the login with 2200"

@@ -20,7 +20,7 @@ own, with the suffix behind it, such as `epp-hiding/xyz`. `registry_sync.testing
 try it on.
 """
 
-from registry_sync._directory import ContactRecord, Directory, DomainRecord, Use
+from registry_sync._directory import ContactRecord, Directory, DomainRecord, Use, domain_name
 from registry_sync._epp import EppRegistry
 from registry_sync._errors import LoginRefused, Refused, RegistryError, RegistryUnavailable
 from registry_sync._extensions import CISA, FRED, NASK, RFC, Dialect
@@ -70,4 +70,5 @@ __all__ = [
     "World",
     "contact_facts",
     "domain_facts",
+    "domain_name",
 ]

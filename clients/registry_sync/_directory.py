@@ -4,12 +4,19 @@ The consent service keeps no contact data, so the job brings the facts, and for 
 values. Everything is read when it is needed, and nothing is kept.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
+import idna
+
 from consentclient import ContactField, ContactKind, ContactRole, PostalType
+
+_LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
+_DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?!\d+$){_LABEL}")  # an address of numbers is no name
+_LONGEST_NAME = 253
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +24,7 @@ class ContactRecord:
     """A contact of the registrar's, and the account whose it is.
 
     `values` are what is stored, by field; an empty one is not there. `handle` is its id at the
-    registries, the contact's own unless said otherwise.
+    registries, the contact's own unless said otherwise; no other contact has it.
     """
 
     id: str
@@ -42,6 +49,20 @@ class DomainRecord:
     transferred: datetime | None = None
     sponsored: bool = True
     proxy: bool = False
+
+
+def domain_name(text: str) -> str:
+    """Reads a name as the consent service does: any script and case, with the root's dot or not.
+
+    It comes back in A-labels and lower case. Raises ValueError for what is no name of a domain.
+    """
+    name = text.removesuffix(".")
+    if not name.isascii():
+        name = idna.encode(name, uts46=True).decode("ascii")
+    name = name.lower()
+    if len(name) > _LONGEST_NAME or not _DOMAIN.fullmatch(name):
+        raise ValueError("not a domain name")
+    return name
 
 
 class Use(NamedTuple):

@@ -5,25 +5,31 @@ One object a line, contacts and domains in any order:
     {"contact": "C1", "account": "customer:1", "kind": "natural", "values": {"name": "…"}}
     {"domain": "example.cz", "registered": "2024-02-01T10:00:00Z", "bindings": {"registrant": "C1"}}
 
-The file is read once into an index on disk, which goes when the directory is closed: a hundred
-thousand domains take no memory to speak of.
+A contact's handle is its own, whichever registries it is at, and in capitals or not.
+
+The file is read once into an index on disk: a hundred thousand domains take no memory to speak of.
+Nobody else can open it, and it goes when the directory is closed, or with the process.
 """
 
 import json
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from consentclient import ContactField, ContactKind, ContactRole, PostalType
-from registry_sync._directory import ContactRecord, DomainRecord, Use
+from registry_sync._directory import ContactRecord, DomainRecord, Use, domain_name
 
 _SCHEMA = """
-CREATE TABLE contact (id TEXT PRIMARY KEY, account TEXT NOT NULL, record TEXT NOT NULL);
+CREATE TABLE contact (
+    id      TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    handle  TEXT NOT NULL UNIQUE COLLATE NOCASE,  -- for many a registry the two are one
+    record  TEXT NOT NULL
+);
 CREATE TABLE domain (name TEXT PRIMARY KEY, record TEXT NOT NULL);
 CREATE TABLE use (contact TEXT NOT NULL, domain TEXT NOT NULL, role TEXT NOT NULL);
 """
@@ -48,6 +54,9 @@ _CONTACT = frozenset(
 )
 _DOMAIN = frozenset({"domain", "registered", "transferred", "sponsored", "proxy", "bindings"})
 
+# What the consent service takes for a moment: from the one, and before the other.
+_FIRST_YEAR, _LAST_YEAR = 1970, 9000
+
 
 class DirectoryInvalid(Exception):
     """The file is not a directory; says in which line, and never what stands there."""
@@ -58,7 +67,6 @@ class JsonLines:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._opened: sqlite3.Connection | None = None
 
     def contact(self, contact_id: str) -> ContactRecord | None:
@@ -110,10 +118,8 @@ class JsonLines:
         return int(self._index.execute("SELECT count(*) FROM domain").fetchone()[0])
 
     def __enter__(self) -> Self:
-        self._folder = tempfile.TemporaryDirectory(prefix="registry-sync-")
-        self._opened = sqlite3.connect(
-            Path(self._folder.name) / "directory.db", check_same_thread=False
-        )
+        # A file without a name: SQLite makes it for its owner only, and unlinks it at once.
+        self._opened = sqlite3.connect("", check_same_thread=False)
         try:
             self._load(self._opened)
         except OSError as error:
@@ -132,9 +138,7 @@ class JsonLines:
     ) -> None:
         if self._opened is not None:
             self._opened.close()
-        if self._folder is not None:
-            self._folder.cleanup()
-        self._opened = self._folder = None
+            self._opened = None
 
     @property
     def _index(self) -> sqlite3.Connection:
@@ -173,9 +177,14 @@ class JsonLines:
         if "contact" in given:
             _refuse_unknown(given, _CONTACT)
             contact = _contact(given)
+            others = index.execute(
+                "SELECT 1 FROM contact WHERE handle = ? AND id <> ?", (contact.handle, contact.id)
+            )
+            if others.fetchone() is not None:
+                raise _Wrong("handle is another contact's")
             index.execute(
-                "INSERT INTO contact (id, account, record) VALUES (?, ?, ?)",
-                (contact.id, contact.account, json.dumps(given)),
+                "INSERT INTO contact (id, account, handle, record) VALUES (?, ?, ?, ?)",
+                (contact.id, contact.account, contact.handle, json.dumps(given)),
             )
             return
         _refuse_unknown(given, _DOMAIN)
@@ -238,27 +247,28 @@ def _read(
         return otherwise
     try:
         return parse(value)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         raise _Wrong(f"{name} cannot be read") from None
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError("not a text")
+    value.encode()  # half of a pair of surrogates is no text either
     return value
 
 
 def _name(value: Any) -> str:
-    name = _text(value).lower().removesuffix(".")
-    if not name.isascii():
-        raise ValueError("not in A-labels")
-    return name
+    return domain_name(_text(value))
 
 
 def _moment(value: Any) -> datetime:
     at = datetime.fromisoformat(_text(value))
     if at.tzinfo is None:
         raise ValueError("no time zone")
+    at = at.astimezone(UTC)
+    if not _FIRST_YEAR <= at.year < _LAST_YEAR:
+        raise ValueError("too early or too late")
     return at
 
 

@@ -9,7 +9,7 @@ unknown, and is sent once more, whatever is wanted by then.
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -242,6 +242,8 @@ class State:
             self._connection.backup(copy)
 
     def __enter__(self) -> Self:
+        with suppress(OSError):  # what is wrong with the file is said when it is opened
+            self._file.touch(mode=0o600)
         # Nobody is waited for: whoever has the file keeps it.
         self._opened = sqlite3.connect(
             self._file, timeout=0, isolation_level=None, check_same_thread=False

@@ -104,9 +104,10 @@ class Questions:
         )
 
     def digests(self, contact: ContactRecord, applied: Applied) -> dict[ContactField, str]:
-        """What tells later that a value has changed, and nobody what it was.
+        """What tells later that a value has changed, and says nothing at a glance.
 
-        Of a value that is not stored yet, that of the one before.
+        Of a value that is not stored yet, that of the one before. Whoever has the state file has
+        the key too, and can try guesses: a telephone number does not stand up to that.
         """
         before = applied.digests or {}
         digests = {one: before[one] for one in contact.pending if one in before}

@@ -10,9 +10,12 @@ A section is named after the profile, or after profile and suffix where each suf
 its own: `["epp-hiding/xyz"]`. The password stands in a file, never here.
 """
 
+import ipaddress
+import re
 import ssl
 import tomllib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +40,10 @@ _KNOWN = {
     "timeout": int,
 }
 _NEEDED = ("host", "client", "password_file")
+_OF_TLS = ("ca_file", "certificate_file", "key_file", "server_name")
+_LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
+_HOST = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?", re.IGNORECASE)
+_LONGEST_HOST = 253
 
 
 class SettingsInvalid(Exception):
@@ -94,8 +101,8 @@ def read(file: Path) -> list[RegistrySettings]:
         if len(mistakes) == before:
             try:
                 registries.append(_registry(name, section, file.parent))
-            except (OSError, ValueError) as error:
-                mistakes.append(f"{name}: {error}")
+            except ValueError as error:
+                mistakes.append(f"{name}.{error}")
     if mistakes:
         raise SettingsInvalid(mistakes)
     return registries
@@ -127,28 +134,74 @@ def _wrong(section: Mapping[str, Any]) -> list[str]:
         mistakes.append("port: must be a port")
     if type(timeout) is int and timeout < 1:
         mistakes.append("timeout: must be 1 or more seconds")
+    mistakes += [
+        f"{key}: must be the name of a host, in A-labels, or an address"
+        for key in ("host", "server_name")
+        if isinstance(section.get(key), str) and not _is_host(section[key])
+    ]
+    client = section.get("client")
+    if isinstance(client, str) and not _can_be_said(client):
+        mistakes.append("client: must be printable, and not empty")
     if ("certificate_file" in section) != ("key_file" in section):
         mistakes.append("certificate_file: goes together with key_file")
+    if section.get("plain") is True:
+        mistakes += [
+            f"{key}: is for TLS, and plain is without" for key in _OF_TLS if key in section
+        ]
     return mistakes
+
+
+def _is_host(text: str) -> bool:
+    with suppress(ValueError):
+        ipaddress.ip_address(text)
+        return True
+    return len(text) <= _LONGEST_HOST and _HOST.fullmatch(text) is not None
+
+
+def _can_be_said(text: str) -> bool:
+    return text.isprintable() and bool(text.strip())
 
 
 def _registry(name: str, section: Mapping[str, Any], folder: Path) -> RegistrySettings:
     tls = None
     if not section.get("plain", False):
         ca = section.get("ca_file")
-        tls = ssl.create_default_context(cafile=None if ca is None else folder / ca)
+        with _told("ca_file", ca):
+            tls = ssl.create_default_context(cafile=None if ca is None else folder / ca)
         if "certificate_file" in section:
-            tls.load_cert_chain(folder / section["certificate_file"], folder / section["key_file"])
+            certificate, key = section["certificate_file"], section["key_file"]
+            with _told("certificate_file", f"{certificate}, {key}"):
+                tls.load_cert_chain(folder / certificate, folder / key)
+    with _told("password_file", section["password_file"]):
+        password = (folder / section["password_file"]).read_text(encoding="utf-8").strip()
+        if not _can_be_said(password):
+            raise ValueError("must hold a password that is printable")
     registry = RegistrySettings(
         name=name,
         host=section["host"],
         port=section.get("port", _PORT),
         client=section["client"],
-        password=(folder / section["password_file"]).read_text(encoding="utf-8").strip(),
+        password=password,
         dialect=DIALECTS[section.get("dialect", "rfc")],
         tls=tls,
         server_name=section.get("server_name"),
         timeout=section.get("timeout", 30),
     )
-    registry.connect()  # it would not, and says why
+    try:
+        registry.connect()
+    except ValueError as error:  # it would not, and says why
+        raise ValueError(f"plain: {error}") from error
     return registry
+
+
+@contextmanager
+def _told(key: str, files: str | None) -> Iterator[None]:
+    """Says of what is wrong with a file which setting names it. Nothing of the file is quoted."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{key}: {files}: is not UTF-8") from error
+    except OSError as error:
+        raise ValueError(f"{key}: {files}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ValueError(f"{key}: {files}: {error}") from error

@@ -38,6 +38,8 @@ from registry_sync._things import Registries
 from registry_sync._worker import Summary
 from registry_sync._world import World
 
+_log = logging.getLogger(__name__)
+
 _NOT_APPLIED, _UNKNOWN, _REFUSED, _USAGE, _INTERRUPTED = 1, 2, 3, 64, 130
 
 
@@ -47,6 +49,8 @@ class _Options:
 
     target: str
     tls_ca: Path | None
+    tls_certificate: Path | None
+    tls_key: Path | None
     directory: Path
     state: Path
     registries: Path
@@ -55,12 +59,20 @@ class _Options:
     dry_run: bool
 
 
+def _of_each_contact(_context: click.Context, _option: click.Parameter, address: str) -> str:
+    """Refuses what is no address, or the same one for everybody."""
+    if "@" not in address or "{handle}" not in address:
+        raise click.BadParameter("must be an address with {handle} in it")
+    return address
+
+
 def _asks(command: Callable[..., None]) -> Callable[..., None]:
     for option in (
         click.option("--dry-run", is_flag=True, help="Print the frames; send and keep nothing."),
         click.option(
             "--relay",
             default="{handle}@relay.invalid",
+            callback=_of_each_contact,
             show_default=True,
             metavar="ADDRESS",
             help="The address that stands in for a person's own; {handle} is the contact's.",
@@ -90,13 +102,29 @@ def _asks(command: Callable[..., None]) -> Callable[..., None]:
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             required=True,
             metavar="FILE",
-            help="The registrar's domains and contacts, JSON lines.",
+            help="The registrar's domains and contacts, JSON lines; read once, when it starts.",
+        ),
+        click.option(
+            "--tls-key",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            envvar="CONSENT_TLS_KEY",
+            metavar="FILE",
+            help="The certificate's private key, PEM.  [CONSENT_TLS_KEY]",
+        ),
+        click.option(
+            "--tls-certificate",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            envvar="CONSENT_TLS_CERTIFICATE",
+            metavar="FILE",
+            help="Use TLS, and show this certificate, PEM.  [CONSENT_TLS_CERTIFICATE]",
         ),
         click.option(
             "--tls-ca",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            envvar="CONSENT_TLS_CA",
             metavar="FILE",
-            help="Use TLS to the consent service, and trust the authorities in this file.",
+            help="Use TLS to the consent service, and trust the authorities in this file, PEM.  "
+            "[CONSENT_TLS_CA]",
         ),
         click.option(
             "--target",
@@ -146,6 +174,9 @@ def run(until: int | None, **options: object) -> None:
     """Follows every change: withdrawals first.
 
     Begins with everything there is if the state file is new, and goes on where it was otherwise.
+
+    The directory is read when it starts: after a change to it, stop this, reconcile, and start it
+    again.
     """
     _end(_work(_Options(**options), lambda sync: sync.follow(until)))  # type: ignore[arg-type]
 
@@ -153,7 +184,10 @@ def run(until: int | None, **options: object) -> None:
 @main.command()
 @_asks
 def reconcile(**options: object) -> None:
-    """Holds every domain against what was last applied, and repairs what differs."""
+    """Holds every domain against what was last applied, and repairs what differs.
+
+    It needs the state file for itself: stop `run` before.
+    """
 
     async def work(sync: Sync) -> None:
         with _progress() as progress:
@@ -188,7 +222,11 @@ async def _working(options: _Options, work: Callable[[Sync], Awaitable[None]]) -
         async with _world(options) as world:
             sync = Sync(world)
             summary = sync.summary
-            await work(sync)
+            try:
+                await work(sync)
+            finally:
+                for name in sorted(world.state.waiting().keys() - world.adapters.keys()):
+                    _log.warning("%s is not among the registries of the settings", name)
 
     task = asyncio.ensure_future(working())
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -202,9 +240,15 @@ async def _working(options: _Options, work: Callable[[Sync], Awaitable[None]]) -
 async def _world(options: _Options) -> AsyncIterator[World]:
     import grpc  # noqa: PLC0415 - only here
 
+    if (options.tls_certificate is None) != (options.tls_key is None):
+        raise click.UsageError("--tls-certificate and --tls-key go together")
     credentials = None
-    if options.tls_ca is not None:
-        credentials = grpc.ssl_channel_credentials(options.tls_ca.read_bytes())
+    if options.tls_ca is not None or options.tls_certificate is not None:
+        credentials = grpc.ssl_channel_credentials(
+            root_certificates=_content(options.tls_ca),
+            private_key=_content(options.tls_key),
+            certificate_chain=_content(options.tls_certificate),
+        )
     known = settings.read(options.registries)
     async with AsyncExitStack() as stack:
         state = stack.enter_context(_state(options))
@@ -234,6 +278,10 @@ async def _world(options: _Options) -> AsyncIterator[World]:
             relay,
             reports=not options.dry_run,
         )
+
+
+def _content(file: Path | None) -> bytes | None:
+    return None if file is None else file.read_bytes()
 
 
 @contextlib.contextmanager

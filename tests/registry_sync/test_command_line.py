@@ -116,3 +116,35 @@ def test_wrong_fault(capsys: pytest.CaptureFixture[str]) -> None:
         program._parser().parse_args(["--fault", "explode"])
 
     assert "drop-before" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--chance", "3"),
+        ("--chance", "nan"),
+        ("--chance", "often"),
+        ("--port", "99999"),
+        ("--port", "-1"),
+        ("--port", "ssh"),
+        ("--tls", "/nonexistent/x"),
+        ("--host", "203.0.113.1"),
+        ("--host", "a..b"),
+        ("--fault", "explode"),
+        ("--policy", "both"),
+        ("--shoe-size", "42"),
+    ],
+)
+def test_options_that_cannot_be_used(option: str, value: str) -> None:
+    """It says which option it is and ends with 64. It printed a traceback, or ended with 2."""
+    ran = subprocess.run(
+        [*_COMMAND, "--port", "0", option, value],
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+
+    assert (ran.returncode, ran.stdout) == (64, "")
+    assert option in ran.stderr.splitlines()[-1]
+    assert "Traceback" not in ran.stderr

@@ -9,7 +9,9 @@ import asyncio
 import copy
 import signal
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import NoReturn
 
 from lxml import etree
 from lxml.etree import _Element as Element
@@ -20,6 +22,9 @@ from registry_sync._wire import ELEMENTS, ContactData, Phone, Postal
 from registry_sync.testing import Fault, Faults, Registry, RegistryServer, self_signed
 
 _DIALECTS = {"rfc": RFC, "fred": FRED, "gov": CISA, "pl": NASK}
+
+_USAGE = 64
+_LARGEST_PORT = 65_535
 
 _SAMPLE = ContactData(
     postal={
@@ -51,8 +56,17 @@ A first look:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with the code that the other programs have for usage errors."""
+
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong, and ends the program."""
+        self.print_usage(sys.stderr)
+        self.exit(_USAGE, f"{self.prog}: error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m registry_sync.testing",
         description="A registry for tests: speaks EPP, keeps everything in memory, prints every "
         "frame that it receives and what the public sees after it.",
@@ -61,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="where to listen (%(default)s)")
-    add("--port", type=int, default=7700, help="0 takes a free one (%(default)s)")
+    add("--port", type=_port, default=7700, help="0 takes a free one (%(default)s)")
     add("--policy", choices=["hide", "show"], default="hide", help="the default (%(default)s)")
     add("--dialect", choices=list(_DIALECTS), default="rfc", help="whose EPP (%(default)s)")
     add("--client", default="registrar", help="who may log in (%(default)s)")
@@ -76,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         help="answer 2308 to a disclose that lists this element",
     )
     add("--fault", action="append", default=[], type=_fault, metavar="FAULT", help="see below")
-    add("--chance", type=float, default=0.0, help="of a fault at random with each command")
+    add("--chance", type=_chance, default=0.0, help="of a fault at random with each command")
     add("--seed", type=int, default=0, help="of what comes at random (%(default)s)")
     add(
         "--tls",
@@ -92,6 +106,20 @@ def _fault(text: str) -> Fault:
         return Fault.parse(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= _LARGEST_PORT:
+        raise argparse.ArgumentTypeError(f"there is no port {port}")
+    return port
+
+
+def _chance(text: str) -> float:
+    chance = float(text)
+    if not 0 <= chance <= 1:
+        raise argparse.ArgumentTypeError("a chance lies between 0 and 1")
+    return chance
 
 
 def _say(text: str) -> None:
@@ -130,6 +158,10 @@ class _Printer:
         self._told = len(self._registry.history)
 
 
+class _Unusable(Exception):
+    """An option that cannot be used, as it turned out."""
+
+
 async def _run(options: argparse.Namespace) -> None:
     registry = Registry(
         dialect=_DIALECTS[options.dialect],
@@ -145,7 +177,10 @@ async def _run(options: argparse.Namespace) -> None:
     tls = None
     if options.tls is not None:
         made = self_signed()
-        options.tls.write_text(made.certificate)
+        try:
+            options.tls.write_text(made.certificate)
+        except OSError as error:
+            raise _Unusable(f"argument --tls: {options.tls}: {error.strerror}") from error
         tls = made.server
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -154,7 +189,12 @@ async def _run(options: argparse.Namespace) -> None:
     server = RegistryServer(
         registry, host=options.host, port=options.port, tls=tls, faults=faults, watch=printer
     )
-    async with server:
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(server)
+        except (OSError, UnicodeError) as error:
+            where = f"{options.host}:{options.port}"
+            raise _Unusable(f"argument --host: cannot listen on {where}: {error}") from error
         _say(f"listening on {server.host}:{server.port}, {options.policy}s by default")
         await stop.wait()
     _say("stopped")
@@ -162,7 +202,11 @@ async def _run(options: argparse.Namespace) -> None:
 
 def main() -> None:
     """Reads the command line and runs until SIGTERM or SIGINT."""
-    asyncio.run(_run(_parser().parse_args()))
+    parser = _parser()
+    try:
+        asyncio.run(_run(parser.parse_args()))
+    except _Unusable as error:
+        parser.error(str(error))
 
 
 if __name__ == "__main__":

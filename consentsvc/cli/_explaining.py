@@ -26,13 +26,19 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 def from_directory(file: Path, domain: str, purpose: str) -> "list[PublicationQuestion]":
     """The questions about a domain of the registrar's directory."""
     from consentclient import PublicationQuestion
-    from registry_sync import DirectoryInvalid, JsonLines, contact_facts, domain_facts
+    from registry_sync import DirectoryInvalid, JsonLines, contact_facts, domain_facts, domain_name
 
     try:
+        name = domain_name(domain)
+    except ValueError as error:
+        raise click.BadParameter("must be a domain name", param_hint="DOMAIN") from error
+    try:
         with JsonLines(file) as directory:
-            record = directory.domain(domain)
+            record = directory.domain(name)
             if record is None:
                 raise Ended(Exit.USAGE, f"{file}: has no such domain")
+            if not record.bindings:
+                raise Ended(Exit.USAGE, f"{file}: has no contact for this domain")
             bound = [directory.contact(one) for one in dict.fromkeys(record.bindings.values())]
             contacts = [one for one in bound if one is not None]
             others = {
@@ -75,9 +81,12 @@ def from_options(
     for one in contacts:
         name, _, who = one.partition("=")
         subject, _, contact = who.rpartition("/")
-        if name not in {role.value for role in ContactRole} or not subject or not contact:
+        if name not in {one.value for one in ContactRole} or not subject or not contact:
             raise click.BadParameter(f"{one}: must be ROLE=SUBJECT/CONTACT", param_hint="--contact")
-        bindings[ContactRole(name)] = contact
+        role = ContactRole(name)
+        if role in bindings:
+            raise click.BadParameter(f"{name} is named twice", param_hint="--contact")
+        bindings[role] = contact
         facts[contact] = _whole(subject, contact, legal=legal)
     known = DomainFacts(domain, _LONG_AGO, bindings, sponsored=True)
     return [

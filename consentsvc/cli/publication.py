@@ -124,6 +124,8 @@ def explain(
 
     if (directory is None) == (not contacts):
         raise click.UsageError("say who the contacts are: --directory, or --contact")
+    if legal and directory is not None:
+        raise click.UsageError("--legal goes with --contact: the directory says who is what")
     if as_of is not None and at_least_as_fresh is not None:
         raise click.UsageError("--as-of and --at-least-as-fresh do not go together")
     questions = (

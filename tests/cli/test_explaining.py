@@ -81,6 +81,9 @@ def test_contacts_that_are_named(served: Served) -> None:
         ("named.com", "--contact", "registrant"),
         ("named.com", "--contact", "owner=a/b"),
         ("other.cz", "--directory", "DIRECTORY"),
+        ("bad name.cz", "--directory", "DIRECTORY"),
+        ("explained.cz", "--directory", "DIRECTORY", "--legal"),
+        ("named.com", "--contact", "registrant=a/b", "--contact", "registrant=a/c"),
     ],
 )
 def test_not_a_question(served: Served, directory: Path, arguments: tuple[str, ...]) -> None:
@@ -88,6 +91,48 @@ def test_not_a_question(served: Served, directory: Path, arguments: tuple[str, .
     given = [str(directory) if one == "DIRECTORY" else one for one in arguments]
 
     assert served.ask("publication", "explain", *given).code == 64
+
+
+@pytest.mark.parametrize("spelling", ["EXPLAINED.CZ", "explained.cz.", "Explained.CZ."])
+def test_a_domain_in_any_spelling(served: Served, directory: Path, spelling: str) -> None:
+    """A domain is found in capitals, and with the root's dot. Only its stored spelling was."""
+    ran = served.ask("publication", "explain", spelling, "--directory", directory, "--json")
+
+    assert ran.code == 0
+    assert {one["domain"] for one in ran.json_lines()} == {"explained.cz"}
+
+
+def test_a_domain_in_other_letters(served: Served, directory: Path) -> None:
+    """A domain is found by its letters, and by its A-labels."""
+    with directory.open("a") as out:
+        line = {"domain": "dürand.cz", "registered": "2024-02-01T10:00:00Z"}
+        out.write(json.dumps({**line, "bindings": {"registrant": "C-9"}}) + "\n")
+    for spelling in ("DÜRAND.cz", "xn--drand-kva.cz"):
+        ran = served.ask("publication", "explain", spelling, "--directory", directory, "--json")
+
+        assert ran.json()["domain"] == "xn--drand-kva.cz"
+
+
+def test_a_domain_without_contacts(served: Served, directory: Path) -> None:
+    """Where nobody is bound there is nothing to explain. It was an IndexError."""
+    with directory.open("a") as out:
+        line = {"domain": "empty.cz", "registered": "2024-02-01T10:00:00Z", "bindings": {}}
+        out.write(json.dumps(line) + "\n")
+    ran = served.ask("publication", "explain", "empty.cz", "--directory", directory)
+
+    assert ran.code == 64
+    assert ran.err == f"consentsvc: {directory}: has no contact for this domain\n"
+
+
+def test_a_moment_that_is_none(served: Served, directory: Path) -> None:
+    """A mistake in the directory is told by its line. This one was an OverflowError."""
+    with directory.open("a") as out:
+        line = {"domain": "old.cz", "registered": "0001-01-01T00:00:00+14:00", "bindings": {}}
+        out.write(json.dumps(line) + "\n")
+    ran = served.ask("publication", "explain", "explained.cz", "--directory", directory)
+
+    assert ran.code == 64
+    assert ran.err == "consentsvc: directory.jsonl:3: registered cannot be read\n"
 
 
 def test_not_a_domain(served: Served) -> None:

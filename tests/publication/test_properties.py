@@ -16,19 +16,20 @@ from consentsvc.domain.publication.epp import ELEMENTS
 from consentsvc.domain.publication.profile import Rule
 from consentsvc.domain.publication.resolve import Operation, Outcome, Reason, Resolution, Results
 from consentsvc.domain.publication.wire import Data, Disclose, DiscloseList, Extension, Sent
-from consentsvc.domain.scope import ContactField, Reach, Role
+from consentsvc.domain.scope import ContactField, DomainName, Reach, Role
 from tests.publication.making import (
     ACCOUNTS,
     DATES,
     World,
     choices,
+    domains,
     fields,
     logs,
     reaches,
     resolution,
     worlds,
 )
-from tests.publication.naive import OF_DOMAIN, TLDS, Entry, Reader
+from tests.publication.naive import OF_CONTACT, OF_DOMAIN, TLDS, Entry, Reader
 
 thoroughly = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -221,6 +222,27 @@ def test_the_same_again(world: World, operation: Operation | None) -> None:
         encode.told(first).commands == encode.told(again).commands == encode.told(turned).commands
     )
     assert encode.told(first).state == encode.told(again).state
+
+
+@pytest.mark.parametrize("tld", sorted(OF_CONTACT | set(DISCLOSING)))
+@given(data=st.data(), operation=st.sampled_from(Operation))
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_one_contact_has_one_switch(tld: str, data: st.DataObject, operation: Operation) -> None:
+    """What is told of a contact is the same, whichever of its uses is asked about."""
+    world = data.draw(worlds([tld], most=3))
+    contact = world.facts.domain.bindings[world.role]
+    another = data.draw(domains(DomainName(f"c.{tld}")))
+    another = another._replace(bindings={**another.bindings, Role.REGISTRANT: contact})
+    uses = [world.facts.domain, another]
+    told = [
+        encode.told(resolution(world._replace(facts=facts, role=role), operation)).state
+        for one, other in (uses, uses[::-1])
+        for facts in [world.facts._replace(domain=one, others=(other,))]
+        for role, bound in one.bindings.items()
+        if bound == contact and one.sponsored
+    ]
+
+    assert all(state == told[0] for state in told)
 
 
 @given(worlds([*TLDS, *DISCLOSING]))

@@ -292,6 +292,21 @@ class TestSharedHandle:
 
         assert reason("NAME", gave(), **situation) == "REDACT SHARED_HANDLE"
 
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_the_switch_is_that_of_all_uses(self, turned: bool) -> None:
+        """What must be public for one domain is not told for another that needs a consent.
+
+        An Italian company with a domain from before 2019 was published whenever the question was
+        about its newer one.
+        """
+        old = domain("old.it", registered_at="2018-02-01T10:00:00Z")
+        on, other = (old, domain("new.it")) if turned else (domain("new.it"), old)
+        situation = {"on": on, "others": [other], "contacts": [contact(LEGAL)]}
+        closed, open_ = ({"extcon:consentForPublishing": one} for one in ("false", "true"))
+
+        assert told("create", **situation) == {"extension": closed}
+        assert told("create", gave(), **situation) == {"extension": open_}
+
     def test_the_group_of_the_other(self) -> None:
         """What the other use may not show because of its group, this one may not either."""
         events = [gave(domain="example.fr"), gave("NAME", domain="b.fr")]

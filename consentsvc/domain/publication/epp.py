@@ -5,10 +5,10 @@ hiding server is told what it may show, a showing one what it must hide. Some se
 update what the list does not name, which is why it is complete or not there at all.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from consentsvc.domain.publication.profile import Encoder
-from consentsvc.domain.publication.resolve import Operation, Outcome, Resolution
+from consentsvc.domain.publication.resolve import Operation, Resolution
 from consentsvc.domain.publication.wire import Commands, Data, Disclose, DiscloseList, Sent, Told
 from consentsvc.domain.scope import ContactField
 
@@ -84,11 +84,10 @@ class _Lists:
         self._shows = encoder.shows
         self._forced = frozenset() if resolution.verified else encoder.forced
         self._all = frozenset(resolution.elements)
-        results = resolution.results
         self.shown = frozenset(
             element
             for element, fields in resolution.elements.items()
-            if _is_shown(results[one].outcome for one in fields if one in results)
+            if resolution.may_show(fields)
         )
 
     def created(self) -> Disclose:
@@ -119,9 +118,3 @@ class _Lists:
         postal = elements & _POSTAL
         types = self._resolution.contact.postal_types if postal else frozenset()
         return DiscloseList(not self._shows, elements, types)
-
-
-def _is_shown(outcomes: Iterable[Outcome]) -> bool:
-    """Whether all fields that hold a value are published, and one does."""
-    valued = [one for one in outcomes if one not in {Outcome.ABSENT, Outcome.NOT_OUTPUT}]
-    return bool(valued) and all(one is Outcome.PUBLISH for one in valued)

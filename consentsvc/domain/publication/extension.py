@@ -68,9 +68,10 @@ def _truth(holds: bool) -> str:
 def _shown(resolution: Resolution) -> bool:
     """Whether everything that the switch stands for is published, and there is something."""
     profile = resolution.profile
-    of_domain = profile is not None and profile.switch is Switch.DOMAIN
-    results = resolution.of_domain.values() if of_domain else [resolution.results]
-    return _all_published(one for each in results for one in each.values())
+    if profile is not None and profile.switch is Switch.DOMAIN:
+        results = resolution.of_domain.values()
+        return _all_published(one for each in results for one in each.values())
+    return resolution.may_show(resolution.results)
 
 
 def _registrant_shown(resolution: Resolution) -> bool:
@@ -111,7 +112,7 @@ def _nask(resolution: Resolution) -> State:
 def _eurid(resolution: Resolution) -> State:
     if resolution.legal:
         return {"contact-ext:naturalPerson": "false"}
-    real = resolution.results[ContactField.EMAIL].published
+    real = resolution.may_show({ContactField.EMAIL})
     return {
         "contact-ext:naturalPerson": "true",
         "contact-ext:whoisEmail": "real" if real else "relay",
@@ -141,11 +142,8 @@ def _core(resolution: Resolution) -> State:
 
 
 def _restena(resolution: Resolution) -> State:
-    results = resolution.results
     return {
-        f"dnslu:disclose/{element}": _truth(
-            _all_published(results[one] for one in fields if one in results)
-        )
+        f"dnslu:disclose/{element}": _truth(resolution.may_show(fields))
         for element, fields in resolution.elements.items()
     }
 
@@ -159,8 +157,7 @@ def _nz(resolution: Resolution) -> State:
     switched = [one for one, clause in table.items() if clause.rule is Rule.OPT_OUT]
     if not switched:
         return None  # not for the registrant to say
-    shown = _all_published(resolution.results[one] for one in switched)
-    return {"irpo": "0" if shown else "1"}
+    return {"irpo": "0" if resolution.may_show(switched) else "1"}
 
 
 REGISTRIES = {

@@ -1,6 +1,6 @@
 """What the public may see: choices, rules and facts brought together, in one fixed order."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from consentsvc.domain.events import NoticeRef
@@ -108,6 +108,7 @@ _UNKNOWN_PROFILE = FieldResult(Outcome.REDACT, Reason.UNKNOWN_PROFILE)
 _NOT_SPONSORED = FieldResult(Outcome.REDACT, Reason.NOT_SPONSORED)
 _NOT_OUTPUT = FieldResult(Outcome.NOT_OUTPUT, Reason.ROLE_NOT_OUTPUT)
 _ABSENT = FieldResult(Outcome.ABSENT, Reason.NO_DATA)
+_WITHOUT_VALUE = frozenset({Outcome.ABSENT, Outcome.NOT_OUTPUT})
 _INSTEAD = {Instead.REDACT: Outcome.REDACT, Instead.REPLACE: Outcome.REPLACE}
 _REASONS = {one: Reason[one.name] for one in Verdict}
 _NOBODY = Answer(Verdict.NO_CONSENT)
@@ -137,6 +138,7 @@ class Resolution:
     """
 
     __slots__ = (
+        "_elsewhere",
         "_of_domain",
         "_results",
         "_tables",
@@ -173,6 +175,7 @@ class Resolution:
         self._tables: dict[tuple[DomainName, Role], Table] = {}
         self._results: Results | None = None
         self._of_domain: Mapping[Role, Results] | None = None
+        self._elsewhere: Mapping[ContactField, set[Outcome]] | None = None
 
     def ask_at(self, moment: Moment) -> None:
         """Asks at another moment, under the same profile, before anything was resolved."""
@@ -219,6 +222,25 @@ class Resolution:
             domain = self.facts.domain
             self._of_domain = {role: self._of_role(role) for role in domain.bindings}
         return self._of_domain
+
+    def may_show(self, fields: Iterable[ContactField]) -> bool:
+        """Whether a switch for these fields may be on: all that hold a value are published.
+
+        A switch of the contact object is the same for every use of it, so that what one use holds
+        back is not shown for another, whichever of them is asked about.
+        """
+        valued = False
+        of_contact = self.profile is not None and self.profile.switch is Switch.CONTACT
+        for one in fields:
+            mine = self.results.get(one, _ABSENT).outcome
+            if mine not in {Outcome.PUBLISH, *_WITHOUT_VALUE}:
+                return False
+            outcomes = {mine, *(self._said_elsewhere().get(one, ()) if of_contact else ())}
+            if not outcomes <= _WITHOUT_VALUE:
+                if outcomes != {Outcome.PUBLISH}:
+                    return False
+                valued = True
+        return valued
 
     def _of_role(self, role: Role) -> Results:
         if role is self.role and self.profile is not None and self.profile.switch is Switch.DOMAIN:
@@ -352,14 +374,21 @@ class Resolution:
         ]
         if not switched:
             return
-        for domain, role in self._other_uses():
-            theirs = self._grouped(domain, role)
-            for one in switched:
-                other = theirs.get(one)
-                if results[one].published and not (other is not None and other.published):
-                    results[one] = results[one]._replace(
-                        outcome=_INSTEAD[table[one].instead], reason=Reason.SHARED_HANDLE
-                    )
+        for one in switched:
+            if not self._said_elsewhere().get(one, set()) <= {Outcome.PUBLISH}:
+                results[one] = results[one]._replace(
+                    outcome=_INSTEAD[table[one].instead], reason=Reason.SHARED_HANDLE
+                )
+
+    def _said_elsewhere(self) -> Mapping[ContactField, set[Outcome]]:
+        """What the other uses of the same contact object say of each field."""
+        if self._elsewhere is None:
+            found: dict[ContactField, set[Outcome]] = {}
+            for domain, role in self._other_uses():
+                for one, result in self._grouped(domain, role).items():
+                    found.setdefault(one, set()).add(result.outcome)
+            self._elsewhere = found
+        return self._elsewhere
 
     def _other_uses(self) -> Iterator[tuple[Domain, Role]]:
         this = self.facts.domain

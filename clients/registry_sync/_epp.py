@@ -36,6 +36,9 @@ _CLOSING = frozenset({2500, 2501, 2502})
 # For a login 2501 says that the password is wrong. To try again may lock the account.
 _TEMPORARY_AT_LOGIN = _TEMPORARY - {2501}
 
+# Out of order, for a session that the server has lost: once it is worth a new one.
+_OUT_OF_ORDER = 2002
+
 # How many answers back one may still come twice. With a server that is further behind than that it
 # is better to begin anew.
 _REMEMBERED = 16
@@ -95,6 +98,7 @@ class EppRegistry:
         self._turn = asyncio.Lock()
         self._session: _Session | None = None
         self._open = False
+        self._out_of_order = False
 
     async def ready(self) -> None:
         """Connects and logs in, unless that has been done."""
@@ -230,9 +234,11 @@ class EppRegistry:
             if isinstance(error, _LOST):
                 raise _AttemptFailed(type(error).__name__, sent=True) from error
             raise
-        if answer.code in _CLOSING:
+        lost = answer.code == _OUT_OF_ORDER and not self._out_of_order
+        self._out_of_order = lost
+        if lost or answer.code in _CLOSING:
             session.abort()
-        if answer.code in _TEMPORARY:
+        if lost or answer.code in _TEMPORARY:
             raise _AttemptFailed(f"answered with {answer.code}")
         if not answer.ok:
             raise Refused(answer.code, answer.message)

@@ -81,20 +81,22 @@ def greeting(dialect: Dialect, xml: bytes) -> Greeting:
 def response(dialect: Dialect, xml: bytes) -> Response:
     """Understands a response, or raises FrameError."""
     found = _message(dialect, xml, "response")
-    result = _child(found, "result")
+    # Where there are several, the command is no success unless all of them are.
+    code, result = max(
+        ((_number(one, "code", 4), one) for one in _all(found, "result")),
+        key=lambda one: one[0],
+        default=(0, found),
+    )
+    if not code:
+        raise FrameError("no result in response")
     ids = _child(found, "trID")
     queue = _optional(found, "msgQ")
-    try:
-        code = int(result.get("code", ""))
-        queued = None if queue is None else _queued(queue)
-    except ValueError:
-        raise FrameError("a number that is none") from None
     return Response(
         code=code,
         message=_text(result, "msg"),
         client_id=_text(ids, "clTRID") or None,
         server_id=_text(ids, "svTRID"),
-        queued=queued,
+        queued=None if queue is None else _queued(queue),
         data=_optional(found, "resData"),
         extension=_optional(found, "extension"),
     )
@@ -176,7 +178,16 @@ def _phone(found: Element, name: str) -> Phone | None:
 def _queued(found: Element) -> Queued:
     message = _optional(found, "msg")
     text = "" if message is None else "".join(message.itertext()).strip()
-    return Queued(int(found.get("count", "")), found.get("id", ""), text)
+    return Queued(_number(found, "count"), found.get("id", ""), text)
+
+
+def _number(found: Element, name: str, digits: int | None = None) -> int:
+    # What int() takes beyond plain digits is no number in EPP.
+    text = found.get(name, "")
+    right = text.isascii() and text.isdigit() and len(text) in range(1, 20)
+    if not right or len(text) != (digits or len(text)):
+        raise FrameError("a number that is none")
+    return int(text)
 
 
 def _message(dialect: Dialect, xml: bytes, kind: str) -> Element:

@@ -18,6 +18,7 @@ from consentclient import (
     RegistryCommand,
 )
 from registry_sync._state import Applied
+from registry_sync._wire import POSTAL, POSTAL_TYPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,9 @@ def _commands(
     data = DataCommand(changed)
     # What must go goes before there are new values, and what may come comes after them.
     if applied.sure:
-        hides = bool(applied.published - answer.published_fields)
+        # A switch can go off for another use of the contact, while nothing changes for this one.
+        hides = not answer.published_fields - applied.published
+        hides = hides or bool(applied.published - answer.published_fields)
     else:
         hides = not answer.published_fields
     return [*found, data] if hides else [data, *found]
@@ -139,10 +142,19 @@ def _with_lists(
 def _turns(listed: DiscloseList, applied: Applied) -> tuple[bool, bool]:
     """Whether a list hides something that was shown, and shows something that was hidden."""
     state = applied.state
-    known = isinstance(state, DiscloseList) and state.flag is listed.flag
-    before = state.elements if known and isinstance(state, DiscloseList) else frozenset[str]()
-    more, less = bool(listed.elements - before), bool(before - listed.elements)
+    before = frozenset[tuple[str, str]]()
+    if isinstance(state, DiscloseList) and state.flag is listed.flag:
+        before = _forms(state)
+    more, less = bool(_forms(listed) - before), bool(before - _forms(listed))
     return (less, more) if listed.flag else (more, less)
+
+
+def _forms(listed: DiscloseList) -> frozenset[tuple[str, str]]:
+    """What a list names: elements, each in the postal forms that are meant."""
+    types = _types(listed) or POSTAL_TYPES
+    return frozenset(
+        (one, type_) for one in listed.elements for type_ in (types if one in POSTAL else ("",))
+    )
 
 
 def _types(listed: DiscloseList) -> list[str]:

@@ -23,6 +23,8 @@ ELEMENTS = (
 
 ADDRESS_PARTS = ("street", "city", "sp", "pc", "cc")
 POSTAL_TYPES = ("int", "loc")
+POSTAL = frozenset({"name", "org", "addr", *ADDRESS_PARTS})
+"""What has a form for each postal type."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,10 @@ hiding server is told what it may show, a showing one what it must hide. Some se
 update what the list does not name, which is why it is complete or not there at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
+from consentsvc.domain.publication.facts import PostalType
 from consentsvc.domain.publication.profile import Encoder
 from consentsvc.domain.publication.resolve import Operation, Resolution
 from consentsvc.domain.publication.wire import Commands, Data, Disclose, DiscloseList, Sent, Told
@@ -60,20 +62,26 @@ def told(
 
 def _update(lists: "_Lists", previous: Sent, data_changed: frozenset[ContactField]) -> Commands:
     before = lists.shown_by(previous)
-    now = lists.shown
+    now = lists.forms(lists.shown)
     if lists.same(before, now):
         return (Disclose(),)
     if not data_changed:
-        return (lists.updated(now),)
+        return (lists.updated(lists.shown),)
     # Old data is never shown under a new permission, and new data never under one that has ended.
-    between = before & now
+    stands = before
     steps: list[Disclose | Data] = []
-    if not lists.same(between, before):
+    if not lists.same(before & now, before):
+        between = lists.whole(before & now)
+        stands = lists.forms(between)
         steps.append(lists.updated(between))
     steps.append(Data(data_changed))
-    if not lists.same(now, between):
-        steps.append(lists.updated(now))
+    if not lists.same(now, stands):
+        steps.append(lists.updated(lists.shown))
     return tuple(steps)
+
+
+Form: TypeAlias = tuple[str, PostalType | None]
+"""An element, in one of its postal forms if it has any."""
 
 
 class _Lists:
@@ -99,17 +107,29 @@ class _Lists:
         """The list that leaves exactly these elements shown."""
         return Disclose(self._list(self._named(shown) | self._forced))
 
-    def shown_by(self, sent: Sent) -> frozenset[str]:
+    def forms(self, elements: Iterable[str]) -> frozenset[Form]:
+        """These elements in every form that the contact has; in both where that is not known."""
+        types = self._resolution.contact.postal_types or frozenset(PostalType)
+        return _forms(elements, types)
+
+    def whole(self, forms: frozenset[Form]) -> frozenset[str]:
+        """The elements of which every form is among these."""
+        return frozenset(one for one in self._all if self.forms([one]) <= forms)
+
+    def shown_by(self, sent: Sent) -> frozenset[Form]:
         """What an earlier list left shown; without one, what the server shows by itself."""
+        every = self.forms(self._all)
         listed = sent.listed if isinstance(sent, Disclose) else None
         if listed is None or listed.flag is self._shows:
             # A flag that says what the server does anyway leaves it at that.
-            return self._all if self._shows else frozenset()
-        return self._all - listed.elements if self._shows else listed.elements & self._all
+            return every if self._shows else frozenset()
+        # A form that came later is not in the list.
+        named = _forms(listed.elements, listed.types or frozenset(PostalType))
+        return every - named if self._shows else named & every
 
-    def same(self, one: frozenset[str], other: frozenset[str]) -> bool:
+    def same(self, one: frozenset[Form], other: frozenset[Form]) -> bool:
         """Whether two states are alike, but for what the registry decides."""
-        return one - self._forced == other - self._forced
+        return all(element in self._forced for element, _ in one ^ other)
 
     def _named(self, shown: frozenset[str]) -> frozenset[str]:
         return self._all - shown if self._shows else shown
@@ -118,3 +138,11 @@ class _Lists:
         postal = elements & _POSTAL
         types = self._resolution.contact.postal_types if postal else frozenset()
         return DiscloseList(not self._shows, elements, types)
+
+
+def _forms(elements: Iterable[str], types: frozenset[PostalType]) -> frozenset[Form]:
+    return frozenset(
+        (element, type_)
+        for element in elements
+        for type_ in (types if element in _POSTAL else (None,))
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lxml import etree
 from lxml.etree import _Element as Element
 
+from registry_sync._errors import Unsayable
 from registry_sync._extensions import Dialect, Object, Operation, element
 from registry_sync._frames import add, serialised
 from registry_sync._wire import (
@@ -19,6 +20,7 @@ from registry_sync._wire import (
     Postal,
 )
 
+_MAX_STREET_LINES = 3
 _POSTAL_ELEMENTS = frozenset({"name", "org", "addr"})
 
 
@@ -179,6 +181,7 @@ def _write_contact(
     disclose: Disclose | None,
     password: str | None = None,
 ) -> None:
+    _check(data)
     write_reachable(parent, dialect, data)
     if password is not None:
         authorisation = add(parent, "authInfo")
@@ -187,6 +190,36 @@ def _write_contact(
         _write_disclose(add(parent, "disclose"), dialect, disclose)
     if "vat" in dialect.settable:
         write_identifying(parent, data)
+
+
+def _check(data: ContactData) -> None:
+    # The limits of the schemas (RFC 5733, section 4). A message names the field, never its value.
+    for type_, postal in data.postal.items():
+        _check_lengths("name", postal.name, 255, least=1)
+        _check_lengths("org", postal.org, 255)
+        if len(postal.street) > _MAX_STREET_LINES:
+            raise Unsayable(f"street: more than {_MAX_STREET_LINES} lines")
+        for line in postal.street:
+            _check_lengths("street", line, 255)
+        _check_lengths("city", postal.city, 255, least=1)
+        _check_lengths("sp", postal.sp, 255)
+        _check_lengths("pc", postal.pc, 16)
+        _check_lengths("cc", postal.cc, 2, least=2)
+        parts = {"name": postal.name, "org": postal.org, "city": postal.city, "sp": postal.sp}
+        parts |= {"pc": postal.pc, "cc": postal.cc, "street": "".join(postal.street)}
+        for name, value in parts.items():
+            if type_ == "int" and not (value or "").isascii():
+                raise Unsayable(f"{name}: not ASCII, in the international form")
+    _check_lengths("email", data.email, None, least=1)
+
+
+def _check_lengths(name: str, value: str | None, most: int | None, *, least: int = 0) -> None:
+    if value is None:
+        return
+    if len(value.strip()) < least:
+        raise Unsayable(f"{name}: cannot be taken away" if not value else f"{name}: too short")
+    if most is not None and len(value) > most:
+        raise Unsayable(f"{name}: too long")
 
 
 def write_reachable(parent: Element, dialect: Dialect, data: ContactData) -> None:

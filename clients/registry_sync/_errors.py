@@ -35,3 +35,7 @@ class LoginRefused(Refused):
 
 class RegistryUnavailable(RegistryError):
     """It could not be found out what the registry did: it may have been carried out or not."""
+
+
+class Unsayable(ValueError):
+    """What EPP has no words for, by the name of the field: nothing was sent."""

@@ -107,7 +107,9 @@ def data_of(contact: ContactRecord, fields: frozenset[ContactField]) -> ContactD
 
     postal = None
     if fields & (_ADDRESS | {ContactField.NAME, ContactField.ORGANIZATION}):
-        parts = values if fields & _ADDRESS else {}
+        # An address that is gone has no city: it is for the command to say that it cannot be said.
+        gone = {ContactField.CITY: "", ContactField.COUNTRY: ""}
+        parts = {**gone, **values} if fields & _ADDRESS else {}
         street = parts.get(ContactField.STREET, "")
         postal = Postal(
             of(ContactField.NAME),

@@ -21,7 +21,7 @@ from consentclient import (
     ReportOutcome,
 )
 from registry_sync._directory import ContactRecord
-from registry_sync._errors import LoginRefused, Refused
+from registry_sync._errors import LoginRefused, Refused, Unsayable
 from registry_sync._sending import send
 from registry_sync._state import Applied, Due
 from registry_sync._steps import Step, next_step, stands
@@ -143,8 +143,10 @@ class Worker:
             # refused: a reconciliation tries again, and somebody has been alarmed.
             self._refused(task, error.code, sure=task.applied.sure and not error.resent)
             return True
-        except ValueError:
+        except ValueError as error:
             # Nothing was sent: these facts cannot be said in the words of this registry.
+            if isinstance(error, Unsayable):
+                _log.error("cannot be said to %s: %s", self.registry, error)
             self._refused(task, None, sure=task.applied.sure)
             return True
         self._accepted(task)

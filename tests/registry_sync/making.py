@@ -34,7 +34,10 @@ def hide(*elements: str, types: frozenset[str] = frozenset()) -> Disclose:
 
 # What XML can hold; no line breaks, which the schemas make spaces of.
 _CHARACTERS = st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\ufffe\uffff")
-_LINE = st.text(_CHARACTERS, min_size=1, max_size=60)
+_LINE = st.text(_CHARACTERS, min_size=1, max_size=60).filter(str.strip)
+_ASCII = st.text(
+    st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=60
+).filter(str.strip)
 _WORD = st.from_regex(r"[A-Za-z0-9]{1,16}", fullmatch=True)
 
 handles = st.from_regex(r"[A-Z0-9][A-Z0-9-]{1,14}[A-Z0-9]", fullmatch=True)
@@ -47,14 +50,14 @@ phones = st.builds(
 emails = st.from_regex(r"[a-z]{1,10}@[a-z]{1,10}\.example", fullmatch=True)
 
 
-def postals(*, complete: bool) -> st.SearchStrategy[Postal]:
-    optional = st.none() | _LINE
+def postals(*, complete: bool, line: st.SearchStrategy[str] = _LINE) -> st.SearchStrategy[Postal]:
+    optional = st.none() | line
     addressed = st.builds(
         Postal,
-        name=_LINE if complete else optional,
+        name=line if complete else optional,
         org=optional,
-        street=st.lists(_LINE, max_size=3).map(tuple),
-        city=_LINE,
+        street=st.lists(line, max_size=3).map(tuple),
+        city=line,
         sp=optional,
         pc=st.none() | _WORD,
         cc=st.sampled_from(["FR", "CZ", "DE"]),
@@ -66,11 +69,13 @@ def contacts(*, complete: bool) -> st.SearchStrategy[ContactData]:
     """Contacts as they are made or, not complete, changed."""
     return st.builds(
         ContactData,
-        postal=st.dictionaries(
-            st.sampled_from(POSTAL_TYPES),
-            postals(complete=complete),
-            min_size=1 if complete else 0,
-        ),
+        postal=st.fixed_dictionaries(
+            {},
+            optional={
+                "int": postals(complete=complete, line=_ASCII),
+                "loc": postals(complete=complete),
+            },
+        ).filter(lambda found: bool(found) or not complete),
         voice=st.none() | phones,
         fax=st.none() | phones,
         email=emails if complete else st.none() | emails,

@@ -13,6 +13,7 @@ from lxml.etree import _Element as Element
 
 from registry_sync import _commands as commands
 from registry_sync import _frames as frames
+from registry_sync import _responses as responses
 from registry_sync._epp import EppRegistry
 from registry_sync._errors import LoginRefused, Refused, RegistryUnavailable
 from registry_sync._extensions import FRED, RFC
@@ -538,3 +539,33 @@ async def test_a_login_that_is_refused(server: RegistryServer) -> None:
 
     assert refused.value.code == 2200
     assert str(refused.value) == "the registry refused the login with 2200"
+
+
+def _answer(*codes: str) -> bytes:
+    results = "".join(f'<result code="{one}"><msg>x</msg></result>' for one in codes)
+    ids = "<trID><clTRID>abc</clTRID><svTRID>s</svTRID></trID>"
+    return f'<epp xmlns="{RFC.epp}"><response>{results}{ids}</response></epp>'.encode()
+
+
+@pytest.mark.parametrize("code", ["1_000", "+1000", "01000", "100", "", " 1000"])
+def test_a_code_is_four_digits(code: str) -> None:
+    """What is no code is no success."""
+    with pytest.raises(frames.FrameError):
+        responses.response(RFC, _answer(code))
+
+
+def test_the_worst_of_several_results() -> None:
+    """One failure among the results is the failure of the command."""
+    assert responses.response(RFC, _answer("1000", "2308")).code == 2308
+
+
+async def test_a_session_that_the_server_lost(server: RegistryServer) -> None:
+    """2002 is worth a new session once, and then a refusal."""
+    async with adapter(server) as registry:
+        await registry.ready()
+        server.faults.add(Fault(Kind.REFUSE, 2002))
+        await registry.update_contact("ANN-1", disclose=_WISH)
+        server.faults.add(*[Fault(Kind.REFUSE, 2002)] * 2)
+
+        with pytest.raises(Refused, match="2002"):
+            await registry.update_contact("ANN-1", disclose=_WISH)

@@ -7,8 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from consentclient import ContactField
+from registry_sync import ContactRecord
 from registry_sync import _commands as commands
+from registry_sync._errors import Unsayable
 from registry_sync._extensions import CISA, FRED, NASK, RFC, Dialect
+from registry_sync._sending import data_of
 from registry_sync._wire import (
     POSTAL_TYPES,
     ContactData,
@@ -216,6 +220,38 @@ def test_half_an_address() -> None:
     """An address is changed whole: without city and country it is not sent."""
     with pytest.raises(ValueError, match="city and its country"):
         commands.update_contact(RFC, "ANN-1", data=ContactData({"int": Postal(street=("1 a",))}))
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        (ContactData({"loc": Postal(name="")}), "name"),
+        (ContactData({"loc": Postal(city="", cc="")}), "city"),
+        (ContactData({"loc": Postal(street=("a", "b", "c", "d"), city="E", cc="FR")}), "street"),
+        (ContactData({"loc": Postal(city="E", pc="0" * 17, cc="FR")}), "pc"),
+        (ContactData({"int": Postal(name="\u00c9ric")}), "name"),
+        (ContactData(email=""), "email"),
+    ],
+)
+def test_what_no_frame_can_say(data: ContactData, field: str) -> None:
+    """What the schemas do not allow is not sent; the field is named, and its value is not.
+
+    A removed address was an empty change that counted as done, and stayed public.
+    """
+    with pytest.raises(Unsayable, match=f"^{field}: ") as raised:
+        commands.update_contact(RFC, "ANN-1", data=data)
+
+    assert "ric" not in str(raised.value)
+
+
+def test_an_address_that_is_gone() -> None:
+    """A removed address is said to be what cannot be said."""
+    record = ContactRecord("ANN-1", "acct:1", values={ContactField.NAME: "Camille"})
+
+    with pytest.raises(Unsayable, match="city"):
+        commands.update_contact(
+            RFC, "ANN-1", data=data_of(record, frozenset({ContactField.STREET}))
+        )
 
 
 def test_own_namespace_of_epp() -> None:

@@ -8,7 +8,7 @@ unknown, and is sent once more, whatever is wanted by then.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -109,11 +109,17 @@ class State:
         return bytes.fromhex(self._place("secret") or "")
 
     def take(
-        self, things: Iterable[Thing], urgent: Iterable[Thing] = (), cursor: str | None = None
+        self,
+        things: Collection[Thing],
+        urgent: Collection[Thing] = (),
+        cursor: str | None = None,
+        *,
+        afresh: bool = False,
     ) -> None:
         """Notes what is to be done, and with it how far the feed was read: both, or neither.
 
-        `urgent` is what may have to be hidden: it is done before everything else.
+        `urgent` is what may have to be hidden: it is done before everything else. `afresh`:
+        somebody said something about it, so that what was refused before is tried again.
         """
         with self._transaction() as connection:
             mark = int(
@@ -125,6 +131,12 @@ class State:
                     " ON CONFLICT (kind, registry, name) DO UPDATE"
                     " SET mark = excluded.mark, urgent = max(urgent, excluded.urgent)",
                     ((*thing, mark, pressing) for thing in some),
+                )
+            if afresh:
+                connection.executemany(
+                    "UPDATE applied SET refused = NULL"
+                    " WHERE kind = ? AND registry = ? AND name = ? AND refused IS NOT NULL",
+                    (*things, *urgent),
                 )
             if cursor is not None:
                 _put(connection, "cursor", cursor)
@@ -161,14 +173,14 @@ class State:
         return dict(rows.fetchall())
 
     def applied(self, thing: Thing) -> Applied:
-        """What stands at the registry."""
+        """What stands at the registry; nothing is known of what was never told."""
         row = self._connection.execute(
             "SELECT state, published, digests, sure, refused FROM applied"
             " WHERE kind = ? AND registry = ? AND name = ?",
             thing,
         ).fetchone()
         if row is None:
-            return Applied()
+            return Applied(sure=False)  # what others made of the object is not known
         state, published, digests, sure, refused = row
         known = json.loads(digests)
         return Applied(

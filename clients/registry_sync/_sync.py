@@ -81,14 +81,16 @@ class Sync:
         Begins with everything there is, if it never ran before. What a registry's rules make of a
         date is found by the next reconciliation.
         """
-        await self._patiently(self._begin)
-        with _plain_errors():
-            await self._follow(until)
-            async with asyncio.TaskGroup() as group:
-                for worker in self._workers:
-                    group.create_task(self._patiently(worker.drain, worker))
-        await self._patiently(self._report)
-        self._count_waiting()
+        try:
+            await self._patiently(self._begin)
+            with _plain_errors():
+                await self._follow(until)
+                async with asyncio.TaskGroup() as group:
+                    for worker in self._workers:
+                        group.create_task(self._patiently(worker.drain, worker))
+            await self._patiently(self._report)
+        finally:
+            self._count_waiting()  # also when told to stop: the summary is read then
 
     async def _follow(self, until: int | None) -> None:
         async with asyncio.TaskGroup() as group:
@@ -117,12 +119,14 @@ class Sync:
             done += by
             progress(done, max(done, total))
 
-        with _plain_errors():
-            async with asyncio.TaskGroup() as group:
-                for worker in self._workers:
-                    group.create_task(self._finish(worker, advance))
-        await self._report()
-        self._count_waiting()
+        try:
+            with _plain_errors():
+                async with asyncio.TaskGroup() as group:
+                    for worker in self._workers:
+                        group.create_task(self._finish(worker, advance))
+            await self._report()
+        finally:
+            self._count_waiting()
 
     def take_everything(self) -> None:
         """Writes down every switch at every registry as something to look at."""
@@ -187,7 +191,7 @@ class Sync:
         if everybody:
             self.take_everything()
         if stretch.events:
-            self._world.state.take(things, urgent, stretch.cursor)
+            self._world.state.take(things, urgent, stretch.cursor, afresh=True)
         self._wake({one.registry for one in (*things, *urgent)})
 
     def _concerned(self, event: ConsentEvent) -> Iterator[Thing]:

@@ -117,7 +117,7 @@ class Worker:
             then = []
         self._state.about_to_send(one.due.thing for one in (*first, *then))
         for task in (*first, *then):
-            if not task.step.hides and self._state.is_pressed(self.registry):
+            if not task.due.urgent and self._state.is_pressed(self.registry):
                 return  # somebody has just taken something back, perhaps: that goes first
             if await self._carry_out(task):
                 progress(1)
@@ -205,6 +205,7 @@ class Worker:
             return None
         if step.name == applied.refused:
             self._summary.refused += 1  # it has been asked for this before
+            _log.error("not sent: %s has refused it before: change %d", self.registry, due.mark)
             settled.append((due, applied))
             return None
         return _Task(due, applied, contact, answer, step)

@@ -1,5 +1,6 @@
 """Whatever fails on the way, and wherever the job ends: what settles is what was decided."""
 
+import asyncio
 from collections.abc import Awaitable
 from typing import Any
 
@@ -184,6 +185,45 @@ async def test_a_command_that_waited(scene: Scene, fault: Kind) -> None:
     await scene.settle(pause=meanwhile)
 
     assert [set(one.published) for one in scene.history("no")] == [set()]
+
+
+async def test_a_lost_state_file(scene: Scene) -> None:
+    """A job that remembers nothing hides what another has shown: it was taken for hidden."""
+    await scene.has(contact("A"), domain("a.uk", "A"))
+    await scene.give("account:A")
+    await scene.settle()
+    shown = scene.seen()["uk", "A"]
+    await scene.withdraw("account:A")
+    scene.state_file.unlink()
+    first = await scene.reconcile()
+    second = await scene.reconcile()
+
+    assert shown
+    assert scene.seen()["uk", "A"] == set()
+    assert first.summary == Summary(hidden=1)
+    assert second.summary == Summary(unchanged=1)
+
+
+async def test_told_to_stop(scene: Scene) -> None:
+    """A job that is told to stop counts what it has not done."""
+    await scene.has(contact("A"), domain("a.no", "A"))
+    await scene.give("account:A")
+    await scene.settle()
+    await scene.withdraw("account:A")
+    scene.unreachable = {"no"}
+    waits = asyncio.Event()
+
+    async def wait(_seconds: float) -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    async with scene.job(pause=wait) as sync:
+        following = asyncio.create_task(sync.follow())
+        await waits.wait()
+        following.cancel()
+        await asyncio.wait([following])
+
+    assert sync.summary == Summary(not_reached=1)
 
 
 class _CrashedError(BaseException):

@@ -40,7 +40,7 @@ async def test_run_and_reconcile(ready: Scene) -> None:
     again = await run("reconcile", *arguments(ready))
 
     assert (first.code, again.code) == (0, 0)
-    assert first.summary == {"unchanged": 1, "hidden": 1}
+    assert first.summary == {"hidden": 2, "shown": 1}
     assert again.summary == {"unchanged": 2}
     assert ready.seen() == await ready.wanted()
     assert ready.seen()["no", "A"] == {"email"}
@@ -96,7 +96,7 @@ async def test_not_everything(ready: Scene) -> None:
     await ready.has(contact("A"), domain("a.no", "A"), contact("C"), domain("c.it", "C"))
     missing = await run("reconcile", *arguments(ready))
 
-    assert (refused.code, refused.summary) == (1, {"unchanged": 1, "refused": 1})
+    assert (refused.code, refused.summary) == (1, {"hidden": 1, "shown": 1, "refused": 1})
     assert "ERROR not applied: a withdrawal was refused by no with 2308" in refused.err
     assert (missing.code, missing.summary) == (1, {"hidden": 1, "not reached": 1})
 
@@ -274,7 +274,7 @@ async def test_told_to_stop(ready: Scene, number: signal.Signals) -> None:
 
     assert process.returncode == 0
     assert b"Traceback" not in err
-    assert out.decode().splitlines()[1].split() == ["hidden", "1"]
+    assert out.decode().splitlines()[1].split() == ["hidden", "2"]
     assert ready.history("no") == []
 
 
@@ -326,7 +326,7 @@ async def test_progress(ready: Scene) -> None:
 
     assert process.returncode == 0
     assert "reconciling" in seen
-    assert out.decode().splitlines()[0].split() == ["unchanged", "1"]
+    assert out.decode().splitlines()[0].split() == ["unchanged", "0"]
 
 
 async def test_progress_counts(scene: Scene) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from consentclient import ContactField, EventKind, ReportOutcome
+from consentclient import Action, ContactField, EventKind, ReportOutcome
 from registry_sync._worker import Summary
 from registry_sync.testing import Fault, Kind
 from tests.registry_sync.scene import EMAIL, PERSON, VOICE, Scene, complaints, contact, domain
@@ -61,20 +61,38 @@ async def test_a_withdrawal_that_is_refused(scene: Scene, caplog: pytest.LogCapt
     assert scene.seen()["no", "A"] == {"email"}
 
 
-async def test_a_refusal_is_not_repeated(scene: Scene) -> None:
-    """What was refused is not sent again, by no event and no run, while the wish is the same."""
+async def test_a_refusal_is_not_repeated(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """What was refused is not sent again while nobody says anything, and is not passed in silence."""
     await scene.has(contact("A"), domain("a.no", "A"))
     await scene.settle()
     await scene.give("account:A", EMAIL)
     _refuses(scene, 2308)
     await scene.settle()
     scene.registries["no"].received.clear()
-    await scene.give("account:A", EMAIL, contact="A")
-    again = await scene.settle()
+    caplog.clear()
+    async with scene.job() as again:
+        again.take_everything()
+        await again.follow(await scene.head())
 
+    assert [level for level, _ in complaints(caplog)] == [logging.ERROR]
     assert again.summary == Summary(refused=1)
     assert scene.registries["no"].received == []
     assert len(await scene.reports()) == 2
+
+
+async def test_a_refused_withdrawal_is_said_again(scene: Scene) -> None:
+    """What is said again after a refusal is tried again: it stayed public, without a word."""
+    await scene.has(contact("A"), domain("a.no", "A"))
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    await scene.withdraw("account:A", EMAIL)
+    _refuses(scene, 2304)
+    await scene.settle()
+    await scene.say(Action.REFUSE, "account:A", EMAIL)
+    again = await scene.settle()
+
+    assert again.summary == Summary(hidden=1)
+    assert scene.seen()["no", "A"] == set()
 
 
 async def test_a_reconciliation_tries_once_more(scene: Scene) -> None:

@@ -30,7 +30,7 @@ async def test_a_contact_of_too_many_domains(
     await scene.has(contact("A"), *most, domain("one-more.uk", "A"))
     await scene.reconcile()
 
-    assert whole.summary == Summary(shown=1)
+    assert whole.summary == Summary(hidden=1, shown=1)
     assert shown["uk", "A"] == {"name", "addr"}
     assert scene.seen()["uk", "A"] == set()
     assert {one for _, one in complaints(caplog)} == {

@@ -62,7 +62,7 @@ async def test_a_withdrawal_that_is_refused(scene: Scene, caplog: pytest.LogCapt
 
 
 async def test_a_refusal_is_not_repeated(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    """What was refused is not sent again while nobody says anything, and is not passed in silence."""
+    """What was refused is not sent again while nobody says anything, but logged."""
     await scene.has(contact("A"), domain("a.no", "A"))
     await scene.settle()
     await scene.give("account:A", EMAIL)

@@ -369,7 +369,7 @@ async def _reads_on(sync: Sync, act: Awaitable[None]) -> None:
         take(*given, **options)
         taken.set()
 
-    state.take = watched_take  # type: ignore[method-assign,assignment]
+    state.take = watched_take  # type: ignore[method-assign]
     await act
     await taken.wait()
     state.take = take  # type: ignore[method-assign]

@@ -114,9 +114,7 @@ def _commands(
     data = DataCommand(changed)
     # What must go goes before there are new values, and what may come comes after them.
     if applied.sure:
-        # A switch can go off for another use of the contact, while nothing changes for this one.
-        hides = not answer.published_fields - applied.published
-        hides = hides or bool(applied.published - answer.published_fields)
+        hides = bool(applied.published - answer.published_fields)
     else:
         hides = not answer.published_fields
     return [*found, data] if hides else [data, *found]

@@ -309,7 +309,7 @@ async def test_unforeseen_in_a_transaction(
 
     request = good("UpdateConsents")
     with monkeypatch.context() as patched:
-        patched.setattr("consentsvc.service.consents._kept", broken)
+        patched.setattr("consentsvc.service.consents.kept", broken)
         refusal = await refused(send(wire, request))
     answer = await send(wire, request)
 

@@ -51,6 +51,7 @@ from consentclient._errors import (
     UnknownPurpose,
     Violation,
 )
+from consentclient._mail import unsubscribe_headers
 from consentclient._model import (
     SUBJECT,
     Actor,
@@ -194,4 +195,5 @@ __all__ = [
     "UnknownPurpose",
     "Updated",
     "Violation",
+    "unsubscribe_headers",
 ]

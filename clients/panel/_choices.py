@@ -1,0 +1,260 @@
+"""My choices: a row for each purpose, its switch, and all of them at once."""
+
+import asyncio
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.responses import Response
+
+from consentclient import (
+    Action,
+    Change,
+    Consent,
+    ConsentEntry,
+    Consents,
+    Effect,
+    EventKind,
+    LegalBasis,
+    Notice,
+    NoticeRef,
+    Outcome,
+    PositionConflict,
+    Purpose,
+    Reason,
+)
+from panel._visit import CHANNEL, FormRefused, Said, Visit, as_fresh_as_told
+
+FORM = "choices-1"
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_a-z])")
+_NOES = {EventKind.CONSENT_REFUSED, EventKind.CONSENT_WITHDRAWN, EventKind.CONSENT_REVOKED}
+# Above every choice; until they end, no switch of the person's turns anything on.
+_FROZEN = {Reason.RESTRICTED, Reason.DECEASED}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What a page shows of one purpose.
+
+    `turn` is what its switch would do, None for one that cannot be used now. `agreed` is the text
+    of the latest choice, None if there was none or its text is no longer told; `ref` names it.
+    """
+
+    purpose: Purpose
+    entry: ConsentEntry
+    on: bool
+    turn: str | None
+    since: datetime | None
+    ref: NoticeRef | None
+    agreed: Notice | None
+
+    @property
+    def summary(self) -> str:
+        """The first sentence of the text that is shown now."""
+        return _SENTENCE.split(self.purpose.notice.text.strip(), maxsplit=1)[0]
+
+    @property
+    def reason(self) -> str:
+        """Why it is on or off, in the service's word."""
+        return self.entry.decision.reason.value
+
+    @property
+    def asks_by_mail(self) -> bool:
+        """Whether a click sends a mail, and does not turn the switch yet."""
+        return self.purpose.needs_confirmation and self.turn == "on"
+
+
+async def show(visit: Visit) -> Response:
+    """The page."""
+    purposes, consents = await read(visit)
+    rows = await _rows(visit, purposes, consents)
+    askable = [one for one in rows if not _waits_for_mailer(visit, one.purpose)]
+    return visit.page(
+        "choices.html",
+        rows=rows,
+        standing=consents.standing,
+        controller=purposes[0].controller if purposes else None,
+        all_on=not any(_accepting(one.purpose, one.entry) for one in askable),
+        all_off=not any(_refusing(one.purpose, one.entry) for one in rows),
+        publication=any(one.takes_scope for one in purposes) and visit.desk.contacts is not None,
+    )
+
+
+async def turn(visit: Visit) -> Response:
+    """One switch, one click: gives, takes back, objects, or takes the objection back."""
+    purposes, consents = await read(visit)
+    by_id = {one.id: one for one in purposes if not one.takes_scope}
+    purpose = by_id.get(visit.form.get("purpose", ""))
+    if purpose is None or visit.form.get("turn") not in {"on", "off"}:
+        raise FormRefused("refused.incomplete", 400)
+    entry = next(one for one in consents.entries if one.consent.purpose_id == purpose.id)
+    if visit.form["turn"] == "on":
+        changes = _turned_on(purpose, entry)
+        if _waits_for_mailer(visit, purpose):
+            raise FormRefused("refused.incomplete", 400)
+        said = "said.asked" if purpose.needs_confirmation else "said.on"
+    else:
+        changes = _turned_off(purpose, entry)
+        said = "said.off"
+    return await _send(visit, changes, Said(said, purpose.id), f"#{purpose.id}", "one switch")
+
+
+async def answer_all(visit: Visit) -> Response:
+    """Accepts or refuses everything on the page: all of it is recorded, or nothing."""
+    answer = visit.form.get("answer")
+    if answer not in {"accept", "refuse"}:
+        raise FormRefused("refused.incomplete", 400)
+    purposes, consents = await read(visit)
+    entries = {one.consent.purpose_id: one for one in consents.entries}
+    changes: list[Change] = []
+    for purpose in purposes:
+        if purpose.takes_scope:
+            continue
+        entry = entries[purpose.id]
+        if answer == "refuse":
+            changes += _refusing(purpose, entry)
+        elif not _waits_for_mailer(visit, purpose):
+            changes += _accepting(purpose, entry)
+    return await _send(visit, changes, Said(f"said.{answer}"), "", f"{answer} all")
+
+
+async def read(visit: Visit) -> tuple[list[Purpose], Consents]:
+    """The catalogue in the reader's language, and their consents as of their latest change."""
+    return await asyncio.gather(
+        visit.desk.client.list_purposes(visit.texts.language),
+        as_fresh_as_told(
+            visit,
+            lambda fresh: visit.desk.client.list_consents(
+                visit.subject_id, at_least_as_fresh=fresh
+            ),
+        ),
+    )
+
+
+async def _send(
+    visit: Visit, changes: Sequence[Change], said: Said, place: str, action: str
+) -> Response:
+    shown = [_as_shown(visit, one) for one in changes]
+    if not shown:
+        return visit.done(f"/choices{place}", said)
+    try:
+        updated = await visit.desk.client.update(
+            visit.subject_id,
+            shown,
+            channel=CHANNEL,
+            evidence=visit.evidence(FORM, action),
+            request_id=visit.request_id,
+        )
+    except PositionConflict:
+        # Somebody, maybe the same person elsewhere, has chosen since: their word is the newer one.
+        return visit.done(f"/choices{place}", Said("said.conflict", said.about))
+    await _mail(visit, updated.outcomes)
+    return visit.done(f"/choices{place}", said, updated.written_at)
+
+
+async def _mail(visit: Visit, outcomes: Iterable[Outcome]) -> None:
+    for one in outcomes:
+        if one.effect is not Effect.AWAITING_CONFIRMATION or visit.desk.outbox is None:
+            continue
+        if one.confirmation_token and one.confirm_before:
+            link = f"{visit.desk.settings.url}/confirm/{one.confirmation_token}"
+            await visit.desk.outbox.confirmation(
+                visit.subject_id, one.purpose_id, link, visit.texts.language, one.confirm_before
+            )
+
+
+def _as_shown(visit: Visit, change: Change) -> Change:
+    """The change as it was decided on: on the text and the state that the page showed."""
+    told = visit.form.get(f"shown.{change.purpose_id}", "").split(" ")
+    try:
+        position, version, locale, sha256 = told
+        ref = NoticeRef(version, locale, bytes.fromhex(sha256))
+        expected = int(position)
+    except ValueError:
+        raise FormRefused("refused.incomplete", 400) from None
+    return Change(
+        change.purpose_id,
+        change.action,
+        None if change.action is Action.WITHDRAW_OBJECTION else ref,
+        expected,
+    )
+
+
+def _waits_for_mailer(visit: Visit, purpose: Purpose) -> bool:
+    return purpose.needs_confirmation and visit.desk.outbox is None
+
+
+def _turned_on(purpose: Purpose, entry: ConsentEntry) -> list[Change]:
+    consent, changes = entry.consent, []
+    if consent.objection_position is not None:
+        changes.append(Change(purpose.id, Action.WITHDRAW_OBJECTION))
+    if purpose.basis is not LegalBasis.LEGITIMATE_INTEREST or _is_no(consent):
+        changes.append(Change(purpose.id, Action.GIVE))
+    return changes
+
+
+def _turned_off(purpose: Purpose, entry: ConsentEntry) -> list[Change]:
+    if purpose.basis is LegalBasis.LEGITIMATE_INTEREST:
+        if entry.consent.objection_position is not None:
+            return []
+        return [Change(purpose.id, Action.OBJECT)]
+    return [Change(purpose.id, Action.WITHDRAW)]
+
+
+def _accepting(purpose: Purpose, entry: ConsentEntry) -> list[Change]:
+    # An objection is lifted by its own switch only, never in passing.
+    if entry.decision.permitted or entry.consent.objection_position is not None:
+        return []
+    return [Change(purpose.id, Action.GIVE)]
+
+
+def _refusing(purpose: Purpose, entry: ConsentEntry) -> list[Change]:
+    consent = entry.consent
+    if purpose.basis is LegalBasis.LEGITIMATE_INTEREST:
+        return _turned_off(purpose, entry)
+    if consent.choice is not None and consent.choice.kind is EventKind.CONSENT_GIVEN:
+        return [Change(purpose.id, Action.WITHDRAW)]
+    if _is_no(consent) and consent.request is None:
+        return []
+    return [Change(purpose.id, Action.REFUSE)]
+
+
+def _is_no(consent: Consent) -> bool:
+    return consent.choice is not None and consent.choice.kind in _NOES
+
+
+async def _rows(visit: Visit, purposes: Sequence[Purpose], consents: Consents) -> list[Row]:
+    entries = {one.consent.purpose_id: one for one in consents.entries}
+    shown = [one for one in purposes if not one.takes_scope]
+    choices = [choice for one in entries.values() if (choice := one.consent.choice) is not None]
+    texts = {visit.texts.language: {one.id: one.notice for one in purposes}}
+    for locale in {one.notice.locale for one in choices if one.notice is not None}:
+        if locale not in texts:
+            others = await visit.desk.client.list_purposes(locale)
+            texts[locale] = {one.id: one.notice for one in others}
+    return [_row(one, entries[one.id], texts, visit) for one in shown]
+
+
+def _row(
+    purpose: Purpose, entry: ConsentEntry, texts: dict[str, dict[str, Notice]], visit: Visit
+) -> Row:
+    choice, decision = entry.consent.choice, entry.decision
+    ref = choice.notice if choice else None
+    agreed = texts.get(ref.locale, {}).get(purpose.id) if ref else None
+    given = choice is not None and choice.kind is EventKind.CONSENT_GIVEN
+    turn: str | None = "off" if decision.permitted else "on"
+    if decision.reason in _FROZEN:
+        turn = "off" if given else None
+    elif turn == "on" and _waits_for_mailer(visit, purpose):
+        turn = None
+    return Row(
+        purpose,
+        entry,
+        decision.permitted,
+        turn,
+        choice.recorded_time if choice else None,
+        ref,
+        agreed if agreed is not None and agreed.ref == ref else None,
+    )

@@ -1,0 +1,89 @@
+"""My history: everything that happened, newest first, and all of it as a file."""
+
+import asyncio
+import enum
+import json
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.responses import Response
+
+from consentclient import ConsentEvent
+from panel._visit import Visit, as_fresh_as_told
+
+PAGE = 20
+
+
+async def show(visit: Visit) -> Response:
+    """One page of the timeline."""
+    purposes, events = await asyncio.gather(
+        visit.desk.client.list_purposes(visit.texts.language), _events(visit)
+    )
+    pages = max(1, -(-len(events) // PAGE))
+    page = _number(visit.request.query_params.get("page", "1"), pages)
+    events.reverse()
+    return visit.page(
+        "history.html",
+        events=events[(page - 1) * PAGE : page * PAGE],
+        titles={one.id: one.notice.title for one in purposes},
+        count=len(events),
+        number=page,
+        pages=pages,
+    )
+
+
+async def download(visit: Visit) -> Response:
+    """The customer's data, in a form that programs can read (GDPR art. 20)."""
+    consents, events = await asyncio.gather(
+        as_fresh_as_told(
+            visit,
+            lambda fresh: visit.desk.client.list_consents(
+                visit.subject_id, at_least_as_fresh=fresh
+            ),
+        ),
+        _events(visit),
+    )
+    told = {
+        "subject_id": visit.subject_id,
+        "made_at": datetime.now(UTC),
+        "standing": consents.standing,
+        "consents": consents.entries,
+        "events": events,
+    }
+    return Response(
+        json.dumps(told, default=plain, ensure_ascii=False, indent=2),
+        media_type="application/json",
+        # A name without the customer's: it ends up in folders that others see.
+        headers={"Content-Disposition": 'attachment; filename="my-choices.json"'},
+    )
+
+
+async def _events(visit: Visit) -> list[ConsentEvent]:
+    async def read(fresh: str | None) -> list[ConsentEvent]:
+        client = visit.desk.client
+        return [one async for one in client.history(visit.subject_id, at_least_as_fresh=fresh)]
+
+    return await as_fresh_as_told(visit, read)
+
+
+def plain(value: Any) -> Any:
+    """What JSON has no form for: words for enums, hex for bytes, nothing for tokens."""
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, frozenset):
+        return sorted(map(plain, value))
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if is_dataclass(value):
+        names = {one.name for one in fields(value)} - {"read_at", "withdrawal_token"}
+        return {name: getattr(value, name) for name in sorted(names)}
+    raise TypeError(type(value).__name__)
+
+
+def _number(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 8):
+        return 1
+    return min(max(1, int(text)), most)

@@ -1,0 +1,89 @@
+"""My history, and the download of everything."""
+
+import json
+from datetime import timedelta
+
+from consentclient import Action, Actor, ActorKind, Change, ContactField, Scope
+from tests.panel.making import Panel, Reader
+from tests.support.clock import FakeClock
+
+ANN = "customer:8213"
+
+
+async def much(panel: Panel, reader: Reader, clock: FakeClock, times: int) -> None:
+    """A customer who cannot decide."""
+    for turn in range(times):
+        clock.advance(timedelta(hours=7))
+        if turn % 2:
+            await panel.client.withdraw(ANN, "newsletter", channel="phone")
+        else:
+            await reader.turn("newsletter", "on")
+
+
+async def test_everything_newest_first_in_pages(panel: Panel, clock: FakeClock) -> None:
+    """Each page follows on the one before, and a number that makes no sense is the first one."""
+    async with panel.signed_in(ANN) as reader:
+        await much(panel, reader, clock, 45)
+        pages = [(await reader.get(f"/history?page={one}")).text for one in (1, 2, 3)]
+        strange = [(await reader.get(f"/history?page={one}")).text for one in ("0", "x", "", "-1")]
+        beyond = (await reader.get("/history?page=99")).text
+
+    events = [page.count('<p class="when">') for page in pages]
+    assert events == [20, 20, 5]
+    assert "45 entries" in pages[0]
+    first = pages[0].index("You agreed")
+    assert first < pages[0].index("You took your consent back")
+    assert all("page 1 of 3" in page for page in strange)
+    assert "page 3 of 3" in beyond
+
+
+async def test_an_entry_tells_who_where_and_on_which_text(panel: Panel) -> None:
+    """With the proof that is kept."""
+    async with panel.signed_in(ANN) as reader:
+        empty = (await reader.get("/history")).text
+        await reader.turn("newsletter", "on")
+        operator = Actor(ActorKind.OPERATOR, "op7")
+        await panel.client.withdraw(ANN, "newsletter", channel="letter", actor=operator)
+        page = (await reader.get("/history")).text
+
+    assert "Nothing has been recorded about you yet." in empty
+    for words in ("By you · in this panel", "By our staff · by letter", "one switch", "Version 1"):
+        assert words in " ".join(page.split())
+    assert "op7" not in page
+
+
+async def test_publication_says_how_far_it_reaches(panel: Panel) -> None:
+    """In the reader's words."""
+    scope = Scope(frozenset({ContactField.EMAIL, ContactField.PHONE}), "C-1", "example.cz")
+    change = Change("whois_publication", Action.WITHDRAW, scope=scope)
+    await panel.client.update(ANN, [change], channel="panel")
+    async with panel.signed_in(ANN, "fr") as reader:
+        page = (await reader.get("/history")).text
+
+    assert "Contact C-1, example.cz\u00a0: téléphone, e-mail" in page
+
+
+async def test_my_data_as_a_file(panel: Panel) -> None:
+    """Everything that the page shows, for programs; nobody's name in the name of the file."""
+    async with panel.signed_in(ANN) as reader:
+        await reader.turn("newsletter", "on")
+        answer = await reader.get("/history/download")
+
+    told = json.loads(answer.text)
+    assert answer.headers["content-disposition"] == 'attachment; filename="my-choices.json"'
+    assert told["subject_id"] == ANN
+    (event,) = told["events"]
+    assert (event["kind"], event["purpose_id"]) == ("consent_given", "newsletter")
+    assert len(bytes.fromhex(event["notice"]["sha256"])) == 32
+    assert event["evidence"]["action"] == "one switch"
+    newsletter = told["consents"][0]
+    assert newsletter["decision"]["permitted"] is True
+    assert "read_at" not in newsletter["decision"]
+
+
+async def test_nobody_elses(panel: Panel) -> None:
+    """Neither page nor file without a sign-in."""
+    async with panel.browser() as browser:
+        answers = [await browser.get(path) for path in ("/history", "/history/download")]
+
+    assert [one.status_code for one in answers] == [303, 303]

@@ -1,0 +1,204 @@
+"""What a customer does, in a real browser: in both languages, with and without JavaScript."""
+
+import asyncio
+import json
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from consentclient import Reason
+from panel._texts import texts
+from tests.panel.browsing import Look, looks, needs_chromium, shot, sound, window
+from tests.panel.making import Panel
+
+pytestmark = needs_chromium
+
+ANN = "customer:8213"
+
+
+@looks
+async def test_giving_and_taking_back(panel: Panel, look: Look) -> None:
+    """Each is one click; the page stays where it was and says what was recorded."""
+    t = texts(look.language, panel.settings.time_zone)
+    async with window(panel, look, ANN) as page:
+        await expect(page).to_have_title(f"{t('choices.title')} – Registrar Example")
+        await sound(page, look)
+        await shot(page, "choices-new", look)
+        switch = page.locator("#newsletter").get_by_role("switch")
+        await expect(switch).to_have_attribute("aria-checked", "false")
+        await switch.click()
+        await expect(switch).to_have_attribute("aria-checked", "true")
+        await expect(page.locator("#newsletter").get_by_role("status")).to_have_text(t("said.on"))
+        assert (await panel.client.check(ANN, "newsletter")).permitted
+        await switch.click()
+        await expect(switch).to_have_attribute("aria-checked", "false")
+
+    assert (await panel.client.check(ANN, "newsletter")).reason is Reason.WITHDRAWN
+
+
+@looks
+async def test_everything_at_once(panel: Panel, look: Look) -> None:
+    """Both buttons weigh the same; one click answers everything, and details tell all."""
+    t = texts(look.language, panel.settings.time_zone)
+    async with window(panel, look, ANN) as page:
+        accept = page.get_by_role("button", name=t("choices.accept_all"))
+        refuse = page.get_by_role("button", name=t("choices.refuse_all"))
+        boxes = [await one.bounding_box() for one in (accept, refuse)]
+        looks_of = [
+            await one.evaluate("one => [getComputedStyle(one).color, getComputedStyle(one).font]")
+            if look.javascript
+            else None
+            for one in (accept, refuse)
+        ]
+        assert boxes[0] is not None
+        assert boxes[1] is not None
+        assert boxes[0]["width"] == boxes[1]["width"]
+        assert boxes[0]["height"] == boxes[1]["height"]
+        assert looks_of[0] == looks_of[1]
+        await accept.click()
+        await expect(page.get_by_role("status")).to_have_text(t("said.accept"))
+        chat = page.locator("#chat_cookies")
+        await expect(chat.get_by_role("switch")).to_have_attribute("aria-checked", "true")
+        for details in await chat.locator("summary").all():
+            await details.click()
+        await expect(chat.get_by_role("table")).to_contain_text("__zlcstore")
+        await expect(chat).to_contain_text("SHA-256")
+        await sound(page, look)
+        await shot(page, "choices-accepted", look)
+        await page.get_by_role("button", name=t("choices.refuse_all")).click()
+        await expect(page.get_by_role("status")).to_have_text(t("said.refuse"))
+        for one in await page.get_by_role("switch").all():
+            await expect(one).to_have_attribute("aria-checked", "false")
+
+
+@looks
+async def test_leaving_by_the_link_in_a_mail(panel: Panel, look: Look) -> None:
+    """No sign-in: a page with a button, and a page that says what happened."""
+    t = texts(look.language, panel.settings.time_zone)
+    notice = next(one for one in await panel.client.list_purposes("en") if one.id == "newsletter")
+    await panel.client.give(ANN, "newsletter", notice.notice.ref, channel="panel")
+    decision = await panel.client.check(ANN, "newsletter", with_withdrawal_token=True)
+    async with window(panel, look) as page:
+        await page.goto(f"{panel.url}/unsubscribe/{decision.withdrawal_token}")
+        await sound(page, look)
+        await shot(page, "unsubscribe", look)
+        assert (await panel.client.check(ANN, "newsletter")).permitted
+        await page.get_by_role("button", name=t("unsubscribe.button")).click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text(t("unsubscribed.title"))
+        await sound(page, look)
+        await shot(page, "unsubscribed", look)
+        assert not (await panel.client.check(ANN, "newsletter")).permitted
+        await page.goto(f"{panel.url}/unsubscribe/altered")
+        await page.get_by_role("button", name=t("unsubscribe.button")).click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text(t("link.unknown"))
+        await sound(page, look)
+        await shot(page, "link-altered", look)
+
+
+@looks
+async def test_confirming_by_mail(panel: Panel, look: Look, tmp_path: Path) -> None:
+    """The switch sends a mail, its link leads to a button, the button gives."""
+    t = texts(look.language, panel.settings.time_zone)
+    async with window(panel, look, ANN) as page:
+        row = page.locator('[id="reseller42.newsletter"]')
+        await row.get_by_role("switch").click()
+        await expect(row.get_by_role("status")).to_have_text(t("said.asked"))
+        await sound(page, look)
+        (file,) = (tmp_path / "outbox").glob("*.json")
+        await page.goto(json.loads(file.read_text())["link"])
+        await sound(page, look)
+        await shot(page, "confirm", look)
+        await page.get_by_role("button", name=t("confirm.button")).click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text(t("confirmed.title"))
+        await sound(page, look)
+        await shot(page, "confirmed", look)
+
+    assert (await panel.client.check(ANN, "reseller42.newsletter")).permitted
+
+
+@looks
+async def test_the_language_can_be_switched(panel: Panel, look: Look) -> None:
+    """On every page, and it is kept."""
+    other = {"en": "fr", "fr": "en"}[look.language]
+    async with window(panel, look) as page:
+        await page.goto(f"{panel.url}/sign-in")
+        await sound(page, look)
+        await shot(page, "sign-in", look)
+        await page.click(f'.languages button[value="{other}"]')
+        await expect(page.locator("html")).to_have_attribute("lang", other)
+        await page.goto(f"{panel.url}/nowhere")
+        await expect(page.locator("html")).to_have_attribute("lang", other)
+        await sound(page, look)
+        await shot(page, "nowhere", look)
+
+
+@looks
+async def test_when_the_service_is_down(panel: Panel, look: Look) -> None:
+    """The page says so, in the reader's language, and shows no switch."""
+    t = texts(look.language, panel.settings.time_zone)
+    async with window(panel, look, ANN) as page:
+        await panel.stop_service()
+        await page.locator("#newsletter").get_by_role("switch").click()
+        await expect(page.get_by_role("heading", level=1)).to_have_text(t("trouble.down"))
+        await expect(page.get_by_role("button", name=t("trouble.again"))).to_be_visible()
+        await expect(page.get_by_role("switch")).to_have_count(0)
+        await sound(page, look)
+        await shot(page, "down", look)
+
+
+async def test_with_the_keyboard_only(panel: Panel) -> None:
+    """From the skip link to a switch and back, with focus that can be seen at each step."""
+    look = Look()
+    async with window(panel, look) as page:
+        await page.goto(f"{panel.url}/sign-in")
+        while await page.evaluate("document.activeElement.id") != "customer":
+            await page.keyboard.press("Tab")
+        await page.keyboard.type(ANN)
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/choices")
+
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.className") == "skip"
+        await shot(page, "keyboard-skip", look)
+        await page.keyboard.press("Enter")
+        assert await page.evaluate("location.hash") == "#content"
+        for _ in range(4):
+            await page.keyboard.press("Tab")
+            if await page.evaluate("document.activeElement.role") == "switch":
+                break
+        outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid"
+        await shot(page, "keyboard-switch", look)
+        await page.keyboard.press("Space")
+        await page.wait_for_url("**/choices#newsletter")
+        switch = page.locator("#newsletter").get_by_role("switch")
+        await expect(switch).to_have_attribute("aria-checked", "true")
+        # The next stop is in the row that was changed, not at the top of the page.
+        await page.keyboard.press("Tab")
+        assert await page.evaluate("document.activeElement.closest('.row')?.id") == "newsletter"
+        await page.keyboard.press("Enter")
+        await expect(switch).to_have_attribute("aria-checked", "false")
+
+
+@looks
+async def test_looking_back(panel: Panel, look: Look) -> None:
+    """A timeline with its proof, and a file to take away."""
+    t = texts(look.language, panel.settings.time_zone)
+    async with window(panel, look, ANN) as page:
+        await page.locator("#newsletter").get_by_role("switch").click()
+        await page.locator("#audience_measurement").get_by_role("switch").click()
+        await page.locator("#newsletter").get_by_role("switch").click()
+        await page.get_by_role("link", name=t("base.history")).click()
+        entries = page.locator(".timeline > li")
+        await expect(entries).to_have_count(3)
+        await expect(entries.nth(0)).to_contain_text(t("event.consent_withdrawn"))
+        await entries.nth(2).locator("summary").click()
+        await expect(entries.nth(2)).to_contain_text("SHA-256")
+        await sound(page, look)
+        await shot(page, "history", look)
+        async with page.expect_download() as coming:
+            await page.get_by_role("link", name=t("history.download")).click()
+        file = await coming.value
+        assert file.suggested_filename == "my-choices.json"
+        text = await asyncio.to_thread(Path(await file.path()).read_text)
+        assert len(json.loads(text)["events"]) == 3

@@ -1,0 +1,110 @@
+"""Settings: read once, every mistake told at once."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from panel import Settings, SettingsInvalid
+from panel.__main__ import main
+
+
+def mistakes(**environment: str) -> list[str]:
+    with pytest.raises(SettingsInvalid) as caught:
+        Settings.read({f"CONSENT_PANEL_{name}": text for name, text in environment.items()})
+    return caught.value.mistakes
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    """Each names its variable."""
+    told = mistakes(
+        LISTEN="nowhere",
+        URL="ftp://x",
+        RATE="many",
+        TIME_ZONE="Mars/Olympus",
+        LOCAL_SIGN_IN="perhaps",
+        JWT_KEYS="/missing",
+        JWT_COOKIE="a b",
+        ALSO_HOSTS="a b",
+        OUTBOX="/missing",
+        SIGN_IN_URL="javascript:alert(1)",
+        BRAND=" ",
+        EMBED_ORIGINS="https://a.example/path",
+        COLOUR="blue",
+    )
+
+    assert sorted(one.partition(":")[0].removeprefix("CONSENT_PANEL_") for one in told) == [
+        "ALSO_HOSTS",
+        "BRAND",
+        "COLOUR",
+        "EMBED_ORIGINS",
+        "JWT_COOKIE",
+        "JWT_KEYS",
+        "LISTEN",
+        "LOCAL_SIGN_IN",
+        "OUTBOX",
+        "RATE",
+        "SIGN_IN_URL",
+        "TIME_ZONE",
+        "URL",
+    ]
+
+
+def test_nobody_could_sign_in() -> None:
+    """Without keys and without a demonstration there is no panel."""
+    assert mistakes() == ["CONSENT_PANEL_JWT_KEYS: nobody could sign in without it"]
+
+
+def test_what_does_not_go_together(tmp_path: Path) -> None:
+    """Contradictions are told together too."""
+    file = tmp_path / "keys.json"
+    file.write_text("{}")
+    told = mistakes(
+        JWT_KEYS=str(file),
+        LOCAL_SIGN_IN="true",
+        LISTEN="0.0.0.0:80",
+        URL="http://panel.example",
+        TARGET_CERTIFICATE=str(file),
+    )
+
+    assert [one.partition(":")[0].split()[0].removeprefix("CONSENT_PANEL_") for one in told] == [
+        "JWT_AUDIENCE",
+        "JWT_COOKIE",
+        "LOCAL_SIGN_IN",
+        "URL",
+        "TARGET_CERTIFICATE",
+        "TARGET_CERTIFICATE",
+    ]
+
+
+def test_a_short_secret(tmp_path: Path) -> None:
+    """Fewer than 32 bytes can be guessed."""
+    file = tmp_path / "secret"
+    file.write_bytes(b"x" * 31)
+
+    assert mistakes(LOCAL_SIGN_IN="true", SECRET_FILE=str(file)) == [
+        f"CONSENT_PANEL_SECRET_FILE: {file} holds fewer than 32 bytes"
+    ]
+
+
+def test_what_is_given_has_precedence() -> None:
+    """The command line over the environment."""
+    settings = Settings.read(
+        {"CONSENT_PANEL_BRAND": "A", "CONSENT_PANEL_RATE": "7", "OTHER": "x"},
+        brand="B",
+        local_sign_in=True,
+    )
+
+    assert (settings.brand, settings.rate, settings.secure) == ("B", 7, False)
+    assert settings.hosts == {"127.0.0.1"}
+
+
+def test_the_program_tells_its_mistakes() -> None:
+    """One a line, with the code for usage."""
+    ran = CliRunner().invoke(main, ["--listen", "x"], env={"CONSENT_PANEL_RATE": "y"})
+
+    assert ran.exit_code == 64
+    assert ran.stderr.splitlines() == [
+        "consent-panel: CONSENT_PANEL_LISTEN: must be HOST:PORT",
+        "consent-panel: CONSENT_PANEL_RATE: must be a whole number",
+    ]

@@ -12,7 +12,7 @@ from tests.panel.making import Panel, serving
 from tests.panel.registrar import ANN, LINES
 from tests.support.clock import FakeClock
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.soak]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
 from playwright.async_api import expect
 
 from consentclient import Reason
@@ -11,7 +12,7 @@ from panel._texts import texts
 from tests.panel.browsing import Look, looks, needs_chromium, shot, sound, window
 from tests.panel.making import Panel
 
-pytestmark = needs_chromium
+pytestmark = [needs_chromium, pytest.mark.soak]
 
 ANN = "customer:8213"
 

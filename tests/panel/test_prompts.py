@@ -163,6 +163,7 @@ async def test_an_outage_is_no_yes(panel: Panel) -> None:
 
 
 @needs_chromium
+@pytest.mark.soak
 @looks
 async def test_nothing_is_loaded_before_the_yes(panel: Panel, look: Look) -> None:
     """Neither before an answer, nor after a no, nor without JavaScript; after a yes it is."""

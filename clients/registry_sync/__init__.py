@@ -29,10 +29,10 @@ from registry_sync._printing import PrintingRegistry
 from registry_sync._retry import Retry
 from registry_sync._sending import Adapter, Relay
 from registry_sync._state import State, StateUnusable
+from registry_sync._summary import Summary
 from registry_sync._sync import Sync
 from registry_sync._things import Registries, contact_facts, domain_facts
 from registry_sync._wire import Contact, ContactData, Disclose, Extension, Phone, Postal
-from registry_sync._worker import Summary
 from registry_sync._world import World
 
 __all__ = [

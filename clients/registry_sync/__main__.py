@@ -17,7 +17,6 @@ import logging
 import signal
 import sqlite3
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
@@ -33,9 +32,9 @@ from registry_sync._jsonl import DirectoryInvalid, JsonLines
 from registry_sync._printing import PrintingRegistry
 from registry_sync._sending import Adapter
 from registry_sync._state import State, StateUnusable
+from registry_sync._summary import Summary
 from registry_sync._sync import Sync
 from registry_sync._things import Registries
-from registry_sync._worker import Summary
 from registry_sync._world import World
 
 _log = logging.getLogger(__name__)
@@ -291,13 +290,11 @@ def _state(options: _Options) -> Iterator[State]:
         with State(options.state) as state:
             yield state
         return
-    with tempfile.TemporaryDirectory(prefix="registry-sync-") as folder:
-        copy = Path(folder) / "state"
+    with State(None) as copy:
         if options.state.exists():
             with State(options.state) as state:
                 state.copy_to(copy)
-        with State(copy) as state:
-            yield state
+        yield copy
 
 
 @contextlib.contextmanager

@@ -84,6 +84,10 @@ class Directory(Protocol):
         """Reads one contact."""
         ...
 
+    def contact_by_handle(self, handle: str) -> ContactRecord | None:
+        """Reads the contact that has a handle now, in whatever case."""
+        ...
+
     def domain(self, name: str) -> DomainRecord | None:
         """Reads one domain."""
         ...

@@ -22,7 +22,7 @@ from registry_sync._extensions import NAMESPACES, RFC, Dialect
 from registry_sync._frames import FrameError
 from registry_sync._responses import Greeting, Response
 from registry_sync._retry import Retry
-from registry_sync._wire import Contact, ContactData, Disclose, Extension
+from registry_sync._wire import Contact, ContactData, Disclose, Extension, Held
 
 T = TypeVar("T")
 
@@ -35,6 +35,9 @@ _TEMPORARY = frozenset({2400, 2500, 2501, 2502})
 _CLOSING = frozenset({2500, 2501, 2502})
 # For a login 2501 says that the password is wrong. To try again may lock the account.
 _TEMPORARY_AT_LOGIN = _TEMPORARY - {2501}
+
+# The status of what a change was accepted for (RFC 5731 and 5733, section 2.2 and 2.3).
+_PENDING = "pendingUpdate"
 
 # Out of order, for a session that the server has lost: once it is worth a new one.
 _OUT_OF_ORDER = 2002
@@ -58,6 +61,8 @@ class EppRegistry:
 
     `prompt` is for commands that may be out of date soon. They go out once and at once, on the
     connection that `ready` has made, or not at all: it is for the caller to think again, and retry.
+
+    `hides` says whether the registry hides by default, where its greeting is known to be wrong.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class EppRegistry:
         timeout: float = 30.0,
         retry: Retry | None = None,
         prompt: bool = False,
+        hides: bool | None = None,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
         if (tls is None) is not plain:
@@ -94,15 +100,17 @@ class EppRegistry:
         self._timeout = timeout
         self._retry = Retry(attempts=1) if prompt else retry or Retry()
         self._prompt = prompt
+        self._hides = hides
         self._new_id = new_id
         self._turn = asyncio.Lock()
         self._session: _Session | None = None
         self._open = False
         self._out_of_order = False
 
-    async def ready(self) -> None:
-        """Connects and logs in, unless that has been done."""
-        await self.greeting()
+    async def ready(self) -> bool | None:
+        """Connects and logs in, unless that has been done; tells whether the registry hides."""
+        hides = (await self.greeting()).hides
+        return self._hides if self._hides is not None else hides
 
     async def greeting(self) -> Greeting:
         """What the server said of itself when the connection was made."""
@@ -129,6 +137,20 @@ class EppRegistry:
             return responses.contact(self._dialect, response)
         except FrameError as error:
             raise RegistryUnavailable("the answer cannot be understood") from error
+
+    async def held(self, name: str, *, of_domain: bool) -> Held:
+        """What has become of a contact, by its handle, or of a domain."""
+        if of_domain:
+            answer = await self.send(commands.domain_info(self._dialect, name))
+        else:
+            answer = await self.send(commands.contact_info(self._dialect, name))
+        try:
+            if of_domain:
+                return Held(_PENDING in responses.domain_statuses(self._dialect, answer))
+            contact = responses.contact(self._dialect, answer)
+        except FrameError as error:
+            raise RegistryUnavailable("the answer cannot be understood") from error
+        return Held(_PENDING in contact.statuses, contact.disclose)
 
     async def create_contact(
         self,

@@ -37,5 +37,28 @@ class RegistryUnavailable(RegistryError):
     """It could not be found out what the registry did: it may have been carried out or not."""
 
 
+class PolicyDiffers(RegistryError):
+    """The registry shows by default and is taken for one that hides, or the other way round.
+
+    What it is told to hide, or to show, would not be what is meant.
+    """
+
+    def __init__(self, *, hides: bool) -> None:
+        says, taken = ("hides", "shows") if hides else ("shows", "hides")
+        super().__init__(
+            f"its greeting says that it {says} by default, and its profile that it {taken}"
+        )
+
+
+class PutOff(RegistryError):
+    """What is left to do rests for so many seconds; it failed, or `accepted`: is not in force."""
+
+    def __init__(self, number: int, seconds: float, *, accepted: bool) -> None:
+        self.seconds = seconds
+        self.accepted = accepted
+        why = "accepted and not in force yet" if accepted else "not answered for certain"
+        super().__init__(f"{number} commands were {why}")
+
+
 class Unsayable(ValueError):
     """What EPP has no words for, by the name of the field: nothing was sent."""

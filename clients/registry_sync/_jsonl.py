@@ -12,6 +12,7 @@ Nobody else can open it, and it goes when the directory is closed, or with the p
 """
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -57,6 +58,9 @@ _DOMAIN = frozenset({"domain", "registered", "transferred", "sponsored", "proxy"
 # What the consent service takes for a moment: from the one, and before the other.
 _FIRST_YEAR, _LAST_YEAR = 1970, 9000
 
+# Most of them cannot be written in XML. Line breaks part the lines of a street.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
 
 class DirectoryInvalid(Exception):
     """The file is not a directory; says in which line, and never what stands there."""
@@ -73,6 +77,13 @@ class JsonLines:
         """See `Directory.contact`."""
         row = self._index.execute(
             "SELECT record FROM contact WHERE id = ?", (contact_id,)
+        ).fetchone()
+        return None if row is None else _contact(json.loads(row[0]))
+
+    def contact_by_handle(self, handle: str) -> ContactRecord | None:
+        """See `Directory.contact_by_handle`."""
+        row = self._index.execute(
+            "SELECT record FROM contact WHERE handle = ?", (handle,)
         ).fetchone()
         return None if row is None else _contact(json.loads(row[0]))
 
@@ -280,7 +291,10 @@ def _truth(value: Any) -> bool:
 
 def _values(value: Any) -> dict[ContactField, str]:
     named = {ContactField(name): one for name, one in value.items()}
-    return {name: _text(one) for name, one in named.items() if one not in (None, "")}
+    values = {name: _text(one) for name, one in named.items() if one not in (None, "")}
+    if any(map(_CONTROL.search, values.values())):
+        raise ValueError("a control character")
+    return values
 
 
 def _bindings(value: Any) -> dict[ContactRole, str]:

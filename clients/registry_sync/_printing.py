@@ -10,7 +10,7 @@ from registry_sync import _commands as commands
 from registry_sync import _frames as frames
 from registry_sync._commands import Command
 from registry_sync._extensions import Dialect
-from registry_sync._wire import ContactData, Disclose, Extension
+from registry_sync._wire import ContactData, Disclose, Extension, Held
 
 _ID = "DRY-RUN"
 
@@ -26,6 +26,10 @@ class PrintingRegistry:
     async def ready(self) -> None:
         """See `Adapter.ready`."""
 
+    async def held(self, name: str, *, of_domain: bool) -> Held:  # noqa: ARG002 - it has none
+        """See `Adapter.held`. It holds nothing, and knows of nothing that is pending."""
+        return Held(pending=False)
+
     async def update_contact(
         self,
         handle: str,
@@ -34,9 +38,9 @@ class PrintingRegistry:
         extension: Extension | None = None,
         data: ContactData | None = None,
         emails: Mapping[str, str] | None = None,
-    ) -> None:
+    ) -> Held:
         """See `Adapter.update_contact`."""
-        self._print(
+        return self._print(
             commands.update_contact(
                 self._dialect,
                 handle,
@@ -47,12 +51,13 @@ class PrintingRegistry:
             )
         )
 
-    async def update_domain(self, name: str, extension: Extension) -> None:
+    async def update_domain(self, name: str, extension: Extension) -> Held:
         """See `Adapter.update_domain`."""
-        self._print(commands.update_domain(self._dialect, name, extension))
+        return self._print(commands.update_domain(self._dialect, name, extension))
 
-    def _print(self, command: Command) -> None:
+    def _print(self, command: Command) -> Held:
         root = frames.parsed(command.frame(_ID))
         etree.indent(root)
         self._out.write(f"# to {self._name}\n{etree.tostring(root, encoding='unicode')}\n")
         self._out.flush()
+        return Held(pending=False)

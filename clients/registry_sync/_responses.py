@@ -115,6 +115,12 @@ def contact(dialect: Dialect, answer: Response) -> Contact:
     return contact_in(found, _text(found, "id"))
 
 
+def domain_statuses(dialect: Dialect, answer: Response) -> frozenset[str]:
+    """From the answer to an info: the statuses of a domain."""
+    found = _answered(answer, dialect.domain, "infData")
+    return frozenset(one.get("s", "") for one in _all(found, "status"))
+
+
 def contact_in(found: Element, handle: str) -> Contact:
     """What an element says that is built like an info's answer, or like what a command changes."""
     ident = _optional(found, "ident")

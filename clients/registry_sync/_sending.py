@@ -13,7 +13,16 @@ from consentclient import (
     RegistryCommand,
 )
 from registry_sync._directory import ContactRecord
-from registry_sync._wire import ContactData, Disclose, Extension, Phone, Postal
+from registry_sync._wire import ContactData, Disclose, Extension, Held, Phone, Postal
+
+
+class Answer(Protocol):
+    """What a registry says of a command that it has accepted."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether what was asked is not in force yet."""
+        ...
 
 
 class Adapter(Protocol):
@@ -24,8 +33,15 @@ class Adapter(Protocol):
     once: by the time of another attempt it may be another command that is wanted.
     """
 
-    async def ready(self) -> None:
-        """Sees to it that a command could be sent at once; may raise `LoginRefused`."""
+    async def ready(self) -> bool | None:
+        """Sees to it that a command could be sent at once; may raise `LoginRefused`.
+
+        Tells whether the registry says that it hides by default; None if it does not say.
+        """
+        ...
+
+    async def held(self, name: str, *, of_domain: bool) -> Held:
+        """Asks what has become of a contact object, by its handle, or of a domain."""
         ...
 
     async def update_contact(
@@ -36,11 +52,11 @@ class Adapter(Protocol):
         extension: Extension | None = None,
         data: ContactData | None = None,
         emails: Mapping[str, str] | None = None,
-    ) -> object:
+    ) -> Answer:
         """Changes a contact object."""
         ...
 
-    async def update_domain(self, name: str, extension: Extension) -> object:
+    async def update_domain(self, name: str, extension: Extension) -> Answer:
         """Changes what a registry's extension says of a domain."""
         ...
 
@@ -59,19 +75,24 @@ async def send(
     publication: Publication,
     contact: ContactRecord,
     relay: Relay,
-) -> None:
-    """Sends one command, with the values that it needs."""
+) -> bool:
+    """Sends one command, with the values that it needs; tells whether it is in force."""
     match command:
         case DiscloseCommand(DiscloseList(flag, elements, types)):
             listed = Disclose(flag, elements, frozenset(one.value for one in types))
-            await adapter.update_contact(contact.handle, disclose=listed)
+            answer = await adapter.update_contact(contact.handle, disclose=listed)
         case DataCommand(fields):
-            await adapter.update_contact(contact.handle, data=data_of(contact, fields))
+            answer = await adapter.update_contact(contact.handle, data=data_of(contact, fields))
         case ExtensionValues(values) if publication.per_contact:
             emails = {"real": contact.values.get(ContactField.EMAIL, ""), "relay": relay(contact)}
-            await adapter.update_contact(contact.handle, extension=Extension(values), emails=emails)
+            answer = await adapter.update_contact(
+                contact.handle, extension=Extension(values), emails=emails
+            )
         case ExtensionValues(values):
-            await adapter.update_domain(publication.domain, Extension(values))
+            answer = await adapter.update_domain(publication.domain, Extension(values))
+        case _:
+            raise AssertionError(f"no command: {command}")
+    return not answer.pending
 
 
 _ADDRESS = frozenset(

@@ -8,6 +8,9 @@
 
 A section is named after the profile, or after profile and suffix where each suffix is a registry of
 its own: `["epp-hiding/xyz"]`. The password stands in a file, never here.
+
+A registry whose greeting contradicts its profile about what is shown by default is told nothing.
+Where the greeting is known to be wrong, `default = "hides"` or `default = "shows"` says what holds.
 """
 
 import ipaddress
@@ -23,6 +26,7 @@ from typing import Any
 from registry_sync._epp import EppRegistry
 from registry_sync._extensions import CISA, FRED, NASK, RFC, Dialect
 
+_DEFAULTS = {"hides": True, "shows": False}
 DIALECTS: Mapping[str, Dialect] = {"rfc": RFC, "fred": FRED, "gov": CISA, "pl": NASK}
 _PORT = 700
 _LARGEST_PORT = 65_535
@@ -38,6 +42,7 @@ _KNOWN = {
     "server_name": str,
     "plain": bool,
     "timeout": int,
+    "default": str,
 }
 _NEEDED = ("host", "client", "password_file")
 _OF_TLS = ("ca_file", "certificate_file", "key_file", "server_name")
@@ -67,6 +72,7 @@ class RegistrySettings:
     tls: ssl.SSLContext | None = None
     server_name: str | None = None
     timeout: int = 30
+    hides: bool | None = None
 
     def connect(self) -> EppRegistry:
         """The registry, not yet connected."""
@@ -81,6 +87,7 @@ class RegistrySettings:
             dialect=self.dialect,
             timeout=self.timeout,
             prompt=True,
+            hides=self.hides,
         )
 
 
@@ -129,6 +136,8 @@ def _wrong(section: Mapping[str, Any]) -> list[str]:
     ]
     if section.get("dialect", "rfc") not in DIALECTS:
         mistakes.append(f"dialect: must be one of {', '.join(DIALECTS)}")
+    if section.get("default", "hides") not in _DEFAULTS:
+        mistakes.append(f"default: must be one of {', '.join(_DEFAULTS)}")
     port, timeout = section.get("port", _PORT), section.get("timeout", 1)
     if type(port) is int and not 0 < port <= _LARGEST_PORT:
         mistakes.append("port: must be a port")
@@ -186,6 +195,7 @@ def _registry(name: str, section: Mapping[str, Any], folder: Path) -> RegistrySe
         tls=tls,
         server_name=section.get("server_name"),
         timeout=section.get("timeout", 30),
+        hides=_DEFAULTS.get(section.get("default", "")),
     )
     try:
         registry.connect()

@@ -14,7 +14,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from consentclient import ContactField, DiscloseList, ExtensionValues, PostalType, RegistryState
+from consentclient import (
+    ContactFacts,
+    ContactField,
+    ContactKind,
+    DiscloseList,
+    ExtensionValues,
+    PostalType,
+    RegistryState,
+)
+
+# What was added to a table since the first files were made.
+_ADDED = {
+    "handle": "TEXT NOT NULL DEFAULT ''",
+    "account": "TEXT NOT NULL DEFAULT ''",
+    "facts": "TEXT NOT NULL DEFAULT ''",
+    "pending": "INTEGER NOT NULL DEFAULT 0",
+}
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS place (
@@ -40,13 +56,26 @@ CREATE TABLE IF NOT EXISTS applied (
     digests   TEXT NOT NULL,     -- of the values that were sent, by field; null: never looked at
     sure      INTEGER NOT NULL,  -- 0: something was sent since, and it is not known what came of it
     refused   TEXT,              -- what the registry refused since, if it did
+    handle    TEXT NOT NULL DEFAULT '',  -- of the contact object that was told
+    account   TEXT NOT NULL DEFAULT '',  -- whose contact that was
+    facts     TEXT NOT NULL DEFAULT '',  -- what was told of the contact, and none of its values
+    pending   INTEGER NOT NULL DEFAULT 0,  -- 1: accepted, and not in force yet
     PRIMARY KEY (kind, registry, name)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS applied_of_account ON applied (account);
+-- Contact objects that may be public.
+CREATE VIEW IF NOT EXISTS standing AS
+    SELECT kind, registry, name, account FROM applied
+    WHERE kind <> 'domain' AND (published <> '[]' OR sure = 0);
 CREATE TABLE IF NOT EXISTS report (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     report TEXT NOT NULL         -- what is still to be told to the consent service
 ) STRICT;
 """
+
+CONTACT, DOMAIN, FORMER = "contact", "domain", "former"
+"""The kinds of things: a contact by its id, a domain by its name, and an object that was a
+contact's once, by its handle."""
 
 
 class Thing(NamedTuple):
@@ -69,7 +98,9 @@ class Applied(NamedTuple):
     """What stands at the registry, as far as the job knows; `refused` is what it would not take.
 
     `digests` is None where no values were ever compared: what the registry has is taken for right.
-    Unless `sure`, something else was sent since, and may have been carried out or not.
+    Unless `sure`, something else was sent since, and may have been carried out or not; `pending`
+    says that the registry has taken it, and that it was not in force when it did. `handle` is that
+    of the contact object that was told, `facts` are what the service was told of the contact.
     """
 
     state: RegistryState = None
@@ -77,6 +108,9 @@ class Applied(NamedTuple):
     digests: Mapping[ContactField, str] | None = None
     sure: bool = True
     refused: str | None = None
+    handle: str = ""
+    facts: ContactFacts | None = None
+    pending: bool = False
 
 
 class StateUnusable(Exception):
@@ -84,9 +118,12 @@ class StateUnusable(Exception):
 
 
 class State:
-    """The job's memory in a file, for as long as a `with` block runs. One job has it at a time."""
+    """The job's memory in a file, for as long as a `with` block runs. One job has it at a time.
 
-    def __init__(self, file: Path) -> None:
+    Without a file all is forgotten at the end of the block.
+    """
+
+    def __init__(self, file: Path | None) -> None:
         self._file = file
         self._opened: sqlite3.Connection | None = None
 
@@ -122,16 +159,8 @@ class State:
         somebody said something about it, so that what was refused before is tried again.
         """
         with self._transaction() as connection:
-            mark = int(
-                connection.execute("SELECT coalesce(max(mark), 0) + 1 FROM due").fetchone()[0]
-            )
-            for pressing, some in ((0, things), (1, urgent)):
-                connection.executemany(
-                    "INSERT INTO due (kind, registry, name, mark, urgent) VALUES (?, ?, ?, ?, ?)"
-                    " ON CONFLICT (kind, registry, name) DO UPDATE"
-                    " SET mark = excluded.mark, urgent = max(urgent, excluded.urgent)",
-                    ((*thing, mark, pressing) for thing in some),
-                )
+            _take(connection, things, urgent=False)
+            _take(connection, urgent, urgent=True)
             if afresh:
                 connection.executemany(
                     "UPDATE applied SET refused = NULL"
@@ -141,22 +170,25 @@ class State:
             if cursor is not None:
                 _put(connection, "cursor", cursor)
 
-    def due(self, registry: str, limit: int) -> list[Due]:
-        """What is to be done at a registry, the oldest first; only what is urgent, if any is."""
+    def due(self, registry: str, limit: int, resting: Collection[Due] = ()) -> list[Due]:
+        """What is to be done at a registry, the oldest first; only what is urgent, if any is.
+
+        What is `resting` is left out, unless it has changed since.
+        """
         rows = self._connection.execute(
             "SELECT kind, registry, name, mark, urgent FROM due WHERE registry = ?"
             " ORDER BY urgent DESC, mark LIMIT ?",
-            (registry, limit),
-        ).fetchall()
-        found = [Due(Thing(*row[:3]), row[3], bool(row[4])) for row in rows]
-        return [one for one in found if one.urgent is found[0].urgent]
-
-    def is_pressed(self, registry: str) -> bool:
-        """Whether something urgent is to be done at a registry."""
-        found = self._connection.execute(
-            "SELECT 1 FROM due WHERE registry = ? AND urgent = 1 LIMIT 1", (registry,)
+            (registry, limit + len(resting)),
         )
-        return found.fetchone() is not None
+        rest = {(one.thing, one.mark) for one in resting}
+        found = [Due(Thing(*row[:3]), row[3], bool(row[4])) for row in rows]
+        awake = [one for one in found if (one.thing, one.mark) not in rest]
+        return [one for one in awake[:limit] if one.urgent is awake[0].urgent]
+
+    def is_pressed(self, registry: str, resting: Collection[Due] = ()) -> bool:
+        """Whether something urgent is to be done at a registry, and does not rest."""
+        found = self.due(registry, 1, resting)
+        return bool(found) and found[0].urgent
 
     def defer(self, some: Iterable[Due]) -> None:
         """Notes that these are not urgent, as it turned out; what has changed since, may be."""
@@ -175,13 +207,13 @@ class State:
     def applied(self, thing: Thing) -> Applied:
         """What stands at the registry; nothing is known of what was never told."""
         row = self._connection.execute(
-            "SELECT state, published, digests, sure, refused FROM applied"
-            " WHERE kind = ? AND registry = ? AND name = ?",
+            "SELECT state, published, digests, sure, refused, handle, facts, pending"
+            " FROM applied WHERE kind = ? AND registry = ? AND name = ?",
             thing,
         ).fetchone()
         if row is None:
             return Applied(sure=False)  # what others made of the object is not known
-        state, published, digests, sure, refused = row
+        state, published, digests, sure, refused, handle, facts, pending = row
         known = json.loads(digests)
         return Applied(
             _state(json.loads(state)),
@@ -189,20 +221,73 @@ class State:
             None if known is None else {ContactField(name): one for name, one in known.items()},
             bool(sure),
             refused,
+            handle,
+            _facts(facts),
+            bool(pending),
         )
 
-    def about_to_send(self, things: Iterable[Thing]) -> None:
-        """Notes that from here on it is not known what stands, until it is said to be."""
+    def take_standing(self) -> None:
+        """Notes as to be looked at whatever contact may be public at a registry.
+
+        Whatever became of it in the registrar's directory: somebody was shown.
+        """
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO due (kind, registry, name, mark, urgent)"
+                " SELECT kind, registry, name, (SELECT coalesce(max(mark), 0) + 1 FROM due), 0"
+                " FROM standing WHERE true"
+                " ON CONFLICT DO NOTHING"
+            )
+
+    def standing(self, account: str, contact_id: str | None = None) -> list[Thing]:
+        """What contacts of an account, or one of them, may be public at a registry."""
+        rows = self._connection.execute(
+            "SELECT kind, registry, name FROM standing WHERE account = ?1"
+            " AND (?2 IS NULL OR name = ?2)",
+            (account, contact_id),
+        )
+        return [Thing(*row) for row in rows]
+
+    def hand_over(self, thing: Thing, other: Thing) -> None:
+        """Makes what stands of a thing that of another one, which is to be looked at at once."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE OR REPLACE applied SET kind = ?, registry = ?, name = ?"
+                " WHERE kind = ? AND registry = ? AND name = ?",
+                (*other, *thing),
+            )
+            _take(connection, [other], urgent=True)
+
+    def forget(self, due: Due) -> None:
+        """Notes that a thing is not there any more."""
+        with self._transaction() as connection:
+            connection.execute(
+                "DELETE FROM applied WHERE kind = ? AND registry = ? AND name = ?", due.thing
+            )
+            _clear(connection, due)
+
+    def about_to_send(self, told: Iterable[tuple[Thing, str, ContactFacts]]) -> None:
+        """Notes that from here on it is not known what stands, until it is said to be.
+
+        With each thing the handle of the contact object that is told, and the contact's facts.
+        """
         # What follows may be lost to a power cut, and is then done again. This may not: what was
         # shown would be forgotten, and not be hidden when it must.
         self._connection.execute("PRAGMA synchronous = FULL")
         try:
             with self._transaction() as connection:
                 connection.executemany(
-                    "INSERT INTO applied (kind, registry, name, state, published, digests, sure)"
-                    " VALUES (?, ?, ?, 'null', '[]', 'null', 0)"
-                    " ON CONFLICT (kind, registry, name) DO UPDATE SET sure = 0",
-                    things,
+                    "INSERT INTO applied"
+                    " (kind, registry, name, handle, account, facts,"
+                    " state, published, digests, sure)"
+                    " VALUES (?, ?, ?, ?, ?, ?, 'null', '[]', 'null', 0)"
+                    " ON CONFLICT (kind, registry, name) DO UPDATE"
+                    " SET sure = 0, handle = excluded.handle,"
+                    " account = excluded.account, facts = excluded.facts",
+                    (
+                        (*thing, handle, facts.subject_id, _written_facts(facts))
+                        for thing, handle, facts in told
+                    ),
                 )
         finally:
             self._connection.execute("PRAGMA synchronous = NORMAL")
@@ -211,7 +296,7 @@ class State:
         self,
         due: Due,
         applied: Applied,
-        report: Mapping[str, Any] | None = None,
+        reports: Iterable[Mapping[str, Any]] = (),
         *,
         done: bool = True,
     ) -> None:
@@ -220,7 +305,9 @@ class State:
             _apply(connection, due.thing, applied)
             if done:
                 _clear(connection, due)
-            _tell(connection, report)
+            connection.executemany(
+                "INSERT INTO report (report) VALUES (?)", ((json.dumps(one),) for one in reports)
+            )
 
     def settled(self, unchanged: Iterable[tuple[Due, Applied]]) -> None:
         """Notes that there was nothing to send, and what stands."""
@@ -248,17 +335,17 @@ class State:
         with self._transaction() as connection:
             connection.execute("DELETE FROM report WHERE number = ?", (number,))
 
-    def copy_to(self, file: Path) -> None:
+    def copy_to(self, other: "State") -> None:
         """Copies everything, for a job that must leave no trace."""
-        with closing(sqlite3.connect(file)) as copy:
-            self._connection.backup(copy)
+        self._connection.backup(other._connection)  # noqa: SLF001 - it is of the same class
 
     def __enter__(self) -> Self:
-        with suppress(OSError):  # what is wrong with the file is said when it is opened
-            self._file.touch(mode=0o600)
+        if self._file is not None:
+            with suppress(OSError):  # what is wrong with the file is said when it is opened
+                self._file.touch(mode=0o600)
         # Nobody is waited for: whoever has the file keeps it.
         self._opened = sqlite3.connect(
-            self._file, timeout=0, isolation_level=None, check_same_thread=False
+            self._file or "", timeout=0, isolation_level=None, check_same_thread=False
         )
         try:
             self._set_up()
@@ -280,6 +367,7 @@ class State:
         # A power cut may take the last transactions, all of each: they are then done again.
         connection.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
+            self._add_columns()
             for statement in _SCHEMA.split(";\n"):
                 if statement.strip():
                     connection.execute(statement)
@@ -287,6 +375,12 @@ class State:
                 "INSERT OR IGNORE INTO place (name, value)"
                 " VALUES ('secret', lower(hex(randomblob(32))))"
             )
+
+    def _add_columns(self) -> None:
+        there = {row[1] for row in self._connection.execute("PRAGMA table_info (applied)")}
+        for name, what in _ADDED.items():
+            if there and name not in there:
+                self._connection.execute(f"ALTER TABLE applied ADD COLUMN {name} {what}")
 
     def __exit__(
         self,
@@ -331,26 +425,36 @@ def _put(connection: sqlite3.Connection, name: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO place (name, value) VALUES (?, ?)", (name, value))
 
 
+def _take(connection: sqlite3.Connection, things: Iterable[Thing], *, urgent: bool) -> None:
+    (mark,) = connection.execute("SELECT coalesce(max(mark), 0) + 1 FROM due").fetchone()
+    connection.executemany(
+        "INSERT INTO due (kind, registry, name, mark, urgent) VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (kind, registry, name) DO UPDATE"
+        " SET mark = excluded.mark, urgent = max(urgent, excluded.urgent)",
+        ((*thing, mark, int(urgent)) for thing in things),
+    )
+
+
 def _apply(connection: sqlite3.Connection, thing: Thing, applied: Applied) -> None:
     digests = applied.digests
     connection.execute(
         "INSERT OR REPLACE INTO applied"
-        " (kind, registry, name, state, published, digests, sure, refused)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        " (kind, registry, name, state, published, digests, sure, refused, handle, account,"
+        " facts, pending)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *thing,
-            json.dumps(_told(applied.state)),
+            json.dumps(written(applied.state)),
             json.dumps(sorted(one.value for one in applied.published)),
             json.dumps(digests and {one.value: digest for one, digest in digests.items()}),
             int(applied.sure),
             applied.refused,
+            applied.handle,
+            "" if applied.facts is None else applied.facts.subject_id,
+            "" if applied.facts is None else _written_facts(applied.facts),
+            int(applied.pending),
         ),
     )
-
-
-def _tell(connection: sqlite3.Connection, report: Mapping[str, Any] | None) -> None:
-    if report is not None:
-        connection.execute("INSERT INTO report (report) VALUES (?)", (json.dumps(report),))
 
 
 def _clear(connection: sqlite3.Connection, due: Due) -> None:
@@ -360,7 +464,8 @@ def _clear(connection: sqlite3.Connection, due: Due) -> None:
     )
 
 
-def _told(state: RegistryState) -> Any:
+def written(state: RegistryState) -> Any:
+    """What a registry was told, in the words of JSON."""
     match state:
         case DiscloseList():
             return {
@@ -381,4 +486,35 @@ def _state(told: Any) -> RegistryState:
         return ExtensionValues(told["values"])
     return DiscloseList(
         told["flag"], frozenset(told["elements"]), frozenset(map(PostalType, told["types"]))
+    )
+
+
+def _written_facts(facts: ContactFacts) -> str:
+    return json.dumps(
+        [
+            facts.contact_id,
+            facts.subject_id,
+            facts.kind.value,
+            sorted(one.value for one in facts.filled_fields),
+            sorted(one.value for one in facts.postal_types),
+            facts.has_personal_data,
+            facts.verified,
+            facts.in_trade,
+        ]
+    )
+
+
+def _facts(text: str) -> ContactFacts | None:
+    if not text:
+        return None
+    contact_id, subject_id, kind, filled, types, personal, verified, in_trade = json.loads(text)
+    return ContactFacts(
+        contact_id,
+        subject_id,
+        ContactKind(kind),
+        frozenset(map(ContactField, filled)),
+        postal_types=frozenset(map(PostalType, types)),
+        has_personal_data=personal,
+        verified=verified,
+        in_trade=in_trade,
     )

@@ -14,11 +14,12 @@ from consentclient import (
     DiscloseCommand,
     DiscloseList,
     ExtensionValues,
+    PostalType,
     Publication,
     RegistryCommand,
 )
 from registry_sync._state import Applied
-from registry_sync._wire import POSTAL, POSTAL_TYPES
+from registry_sync._wire import POSTAL, POSTAL_TYPES, Disclose
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,21 @@ def stands(answer: Publication, digests: Mapping[ContactField, str]) -> Applied:
     return Applied(answer.state, answer.published_fields, digests)
 
 
+def is_held(command: RegistryCommand, disclose: Disclose | None) -> bool:
+    """Whether a registry that holds this preference has carried the command out.
+
+    Only a `disclose` is to be seen there; whatever else is asked is not known.
+    """
+    if disclose is None or not isinstance(command, DiscloseCommand) or command.listed is None:
+        return False
+    listed = command.listed
+    if disclose.elements & POSTAL and not disclose.types:
+        return False  # the forms differ, or there are none
+    types = frozenset(map(PostalType, disclose.types))
+    held = DiscloseList(disclose.flag, disclose.elements, types)
+    return held.flag is listed.flag and _forms(held) == _forms(listed)
+
+
 def _commands(
     answer: Publication, applied: Applied, changed: frozenset[ContactField]
 ) -> list[RegistryCommand]:
@@ -114,7 +130,11 @@ def _commands(
     data = DataCommand(changed)
     # What must go goes before there are new values, and what may come comes after them.
     if applied.sure:
-        hides = bool(applied.published - answer.published_fields)
+        # Where the same fields are published and the switch is turned all the same, that is for
+        # another use of the contact, and may be off.
+        hides = bool(applied.published - answer.published_fields) or (
+            applied.state != answer.state and not answer.published_fields - applied.published
+        )
     else:
         hides = not answer.published_fields
     return [*found, data] if hides else [data, *found]

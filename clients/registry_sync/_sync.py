@@ -7,35 +7,26 @@ a crash loses nothing, and what is done twice is done alike.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
 from itertools import islice
-from typing import Any
 
 from consentclient import (
-    AsyncConsentClient,
     ConsentEvent,
     ConsentUnavailable,
-    ContactField,
-    ContactRole,
     EventBatch,
     EventKind,
-    InvalidRequest,
-    PublicationReport,
     RateExceeded,
-    ReportOutcome,
-    ScopeNotTaken,
-    UnknownPurpose,
 )
-from registry_sync._errors import LoginRefused, RegistryUnavailable
+from registry_sync._errors import LoginRefused, PolicyDiffers, PutOff, RegistryUnavailable
+from registry_sync._reports import Reporter
 from registry_sync._state import Thing
+from registry_sync._summary import Summary
 from registry_sync._things import Questions
-from registry_sync._worker import Summary, Worker
+from registry_sync._worker import Worker
 from registry_sync._world import World
 
 _log = logging.getLogger(__name__)
-
-CHANNEL = "registry_sync"
 
 # What is down is asked again after this many seconds, and twice as long each time; at first it may
 # be no more than a connection that was cut.
@@ -43,7 +34,6 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 # How often in a row a reconciliation asks a registry that does not answer.
 _ATTEMPTS = 6
 _AT_ONCE = 10_000
-_REPORTS = 100
 
 # What can only ever let more be shown. Whatever else happens to a consent may end it.
 _ADDS = frozenset(
@@ -56,7 +46,10 @@ _ADDS = frozenset(
 )
 
 # Nothing that the caller did wrong, and gone after a while.
-_PASSES = (ConsentUnavailable, RateExceeded, RegistryUnavailable, LoginRefused)
+_OF_REGISTRY = (RegistryUnavailable, LoginRefused, PolicyDiffers)
+_PASSES = (ConsentUnavailable, RateExceeded, *_OF_REGISTRY)
+# It takes an operator to end these, and too many attempts may lock us out.
+_FOR_OPERATORS = (LoginRefused, PolicyDiffers)
 
 
 class Sync:
@@ -69,6 +62,7 @@ class Sync:
             world.directory, world.registries, world.purpose_id, world.state.secret()
         )
         self._told = asyncio.Event()
+        self._reporter = Reporter(world, questions, self.summary)
         self._workers = [
             Worker(registry, world, questions, self.summary, self._told.set)
             for registry in world.adapters
@@ -87,8 +81,8 @@ class Sync:
                 await self._follow(until)
                 async with asyncio.TaskGroup() as group:
                     for worker in self._workers:
-                        group.create_task(self._patiently(worker.drain, worker))
-            await self._patiently(self._report)
+                        group.create_task(self._finish(worker))
+            await self._patiently(self._reporter.tell)
         finally:
             self._count_waiting()  # also when told to stop: the summary is read then
 
@@ -123,18 +117,22 @@ class Sync:
             with _plain_errors():
                 async with asyncio.TaskGroup() as group:
                     for worker in self._workers:
-                        group.create_task(self._finish(worker, advance))
-            await self._report()
+                        group.create_task(self._finish(worker, advance, _ATTEMPTS))
+            await self._reporter.tell()
         finally:
             self._count_waiting()
 
     def take_everything(self) -> None:
-        """Writes down every switch at every registry as something to look at."""
+        """Writes down every switch at every registry as something to look at.
+
+        Those of contacts that no domain has are among them, if they may be public.
+        """
         world = self._world
         things = (world.registries.thing(use) for use in world.directory.all_uses())
         there = (one for one in things if one is not None)
         while some := list(islice(there, _AT_ONCE)):
             world.state.take(some)
+        world.state.take_standing()
         self._wake(self._more)
 
     async def _begin(self) -> None:
@@ -204,6 +202,9 @@ class Sync:
             thing = world.registries.thing(use)
             if thing is not None:
                 yield thing
+        if contact is not None or domain is None:
+            # The registrar may have forgotten about a contact before the registry has.
+            yield from world.state.standing(event.subject_id, contact)
 
     def _wake(self, registries: Iterable[str]) -> None:
         for registry in registries:
@@ -217,20 +218,54 @@ class Sync:
         more = self._more[worker.registry]
         while True:
             more.clear()
-            await self._patiently(worker.drain, worker)
-            await more.wait()
+            try:
+                await self._patiently(worker.drain, worker)
+                await more.wait()
+            except PutOff as rest:
+                _log.warning("%s: %s", worker.registry, rest)
+                await self._pause_unless(more, rest.seconds)
+
+    async def _pause_unless(self, more: asyncio.Event, seconds: float) -> None:
+        waiting = [
+            asyncio.ensure_future(more.wait()),
+            asyncio.ensure_future(self._world.pause(seconds)),
+        ]
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                one.result()
+        finally:
+            for one in waiting:
+                one.cancel()
 
     async def _keep_reporting(self) -> None:
         while True:
             self._told.clear()
-            await self._patiently(self._report)
+            await self._patiently(self._reporter.tell)
             await self._told.wait()
 
-    async def _finish(self, worker: Worker, progress: Callable[[int], None]) -> None:
-        try:
-            await self._patiently(lambda: worker.drain(progress), worker, _ATTEMPTS)
-        except (RegistryUnavailable, LoginRefused) as error:
-            _log.error("%s was not reached: %s", worker.registry, error)
+    async def _finish(
+        self,
+        worker: Worker,
+        progress: Callable[[int], None] = lambda _done: None,
+        attempts: int | None = None,
+    ) -> None:
+        """Works until everything is done, or is not to be had now."""
+        failed = 0
+        while True:
+            try:
+                return await self._patiently(lambda: worker.drain(progress), worker, attempts)
+            except PutOff as rest:
+                failed += 1
+                if rest.accepted or failed == attempts:
+                    return self._not_reached(worker, rest)
+                await self._world.pause(rest.seconds)
+            except _OF_REGISTRY as error:
+                return self._not_reached(worker, error)
+
+    @staticmethod
+    def _not_reached(worker: Worker, error: Exception) -> None:
+        _log.error("%s was not reached: %s", worker.registry, error)
 
     async def _patiently(
         self,
@@ -255,27 +290,9 @@ class Sync:
                 at = "the consent service" if worker is None else worker.registry
                 _log.warning("%s: waiting: %s", at, error)
                 pause = min(_FIRST_PAUSE * 2.0 ** min(failed - 1, 60), _LONGEST_PAUSE)
-                if isinstance(error, LoginRefused):
-                    # An operator lets us in again, and too many attempts may lock us out.
+                if isinstance(error, _FOR_OPERATORS):
                     pause = _LONGEST_PAUSE
             await self._world.pause(pause)
-
-    async def _report(self) -> None:
-        """Tells the consent service what became of what was sent."""
-        world = self._world
-        while told := world.state.reports(_REPORTS):
-            for number, report in told:
-                if world.reports:
-                    try:
-                        await _tell(world.client, world.purpose_id, report)
-                    except (UnknownPurpose, ScopeNotTaken):
-                        raise
-                    except InvalidRequest as error:
-                        # It is never taken as it is, and would hold up all that come after it.
-                        self.summary.unresolved += 1
-                        why = error.reason or type(error).__name__
-                        _log.error("a report was refused: %s", why)
-                world.state.reported(number)
 
 
 @contextmanager
@@ -288,22 +305,3 @@ def _plain_errors() -> Iterator[None]:
         while isinstance(error, BaseExceptionGroup):
             error = error.exceptions[0]
         raise error from None
-
-
-async def _tell(client: AsyncConsentClient, purpose_id: str, report: Mapping[str, Any]) -> None:
-    await client.report_publication(
-        report["subject_id"],
-        purpose_id,
-        PublicationReport(
-            ReportOutcome(report["outcome"]),
-            report["registry"],
-            report["resolved_position"],
-            frozenset(map(ContactField, report["published_fields"])),
-            report["code"],
-        ),
-        contact_id=report["contact_id"],
-        domain=report["domain"],
-        role=None if report["role"] is None else ContactRole(report["role"]),
-        channel=CHANNEL,
-        request_id=report["request_id"],
-    )

@@ -4,7 +4,9 @@ import hashlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import islice
+from typing import NamedTuple
 
 from consentclient import (
     ContactFacts,
@@ -21,17 +23,41 @@ from consentclient import (
 )
 from registry_sync._directory import ContactRecord, Directory, DomainRecord, Use
 from registry_sync._sending import SENT
-from registry_sync._state import Applied, Thing
+from registry_sync._state import CONTACT, DOMAIN, FORMER, Applied, Thing
 
 _log = logging.getLogger(__name__)
-
-CONTACT, DOMAIN = "contact", "domain"
 
 # What the service takes of other uses.
 _OTHERS = 10_000
 
 # No registry's extension is in this state, so whatever is wanted is told.
 _UNKNOWN = ExtensionValues({"unknown": ""})
+
+# Names no domain. A contact that no domain has is asked about as if one had it.
+_NO_DOMAIN = "no-domain"
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Lost(Exception):
+    """Something may be public, and it is not known whose it is."""
+
+
+class Inquiry(NamedTuple):
+    """What is asked about a thing, the contact that is told, and what its values are known by.
+
+    `gone`: the registrar has no such contact any more, only what was told of it is remembered.
+    """
+
+    question: PublicationQuestion
+    contact: ContactRecord
+    digests: Mapping[ContactField, str]
+    gone: bool = False
+
+    @property
+    def facts(self) -> ContactFacts:
+        """What the service is told of the contact; without values that are not stored yet."""
+        facts = next(one for one in self.question.contacts if one.contact_id == self.contact.id)
+        return replace(facts, pending_fields=frozenset()) if facts.pending_fields else facts
 
 
 class Registries:
@@ -75,6 +101,12 @@ class Registries:
             rest = rest.partition(".")[2]
         return None
 
+    def suffix(self, name: str) -> str:
+        """A suffix of a registry, by its name; it must be one that takes commands."""
+        return next(
+            suffix for suffix, profile in self._by_suffix.items() if _named(profile, suffix) == name
+        )
+
 
 class Questions:
     """Asks about things with the facts of the registrar's directory."""
@@ -87,23 +119,103 @@ class Questions:
         self._purpose_id = purpose_id
         self._secret = secret
 
-    def about(self, thing: Thing, applied: Applied) -> PublicationQuestion | None:
-        """The question about a thing; None if it is not there any more, or not ours to publish."""
+    def about(self, thing: Thing, applied: Applied) -> Inquiry | None:
+        """What to ask about a thing; None if there is nothing of it that is ours to change.
+
+        Raises `Lost`.
+        """
         if thing.kind == CONTACT:
             return self._about_contact(thing, applied)
+        if thing.kind == FORMER:
+            return self._about_gone(thing, applied)
         domain = self._directory.domain(thing.name)
         if domain is None or not domain.sponsored or not domain.bindings:
             return None
-        return PublicationQuestion(
+        return self.about_role(domain, _first(domain.bindings), applied)
+
+    def about_role(
+        self, domain: DomainRecord, role: ContactRole, applied: Applied
+    ) -> Inquiry | None:
+        """What to ask about a domain's switch, and a contact of the domain's."""
+        contact = self._directory.contact(domain.bindings[role])
+        if contact is None:
+            return None
+        question = PublicationQuestion(
             self._purpose_id,
             domain_facts(domain, domain.bindings),
-            _first(domain.bindings),
+            role,
             self._contacts(domain.bindings.values()),
             operation=Operation.UPDATE,
             previous=_previous(applied, frozenset()),
         )
+        return Inquiry(question, contact, {})
 
-    def digests(self, contact: ContactRecord, applied: Applied) -> dict[ContactField, str]:
+    def _about_contact(self, thing: Thing, applied: Applied) -> Inquiry | None:
+        contact = self._directory.contact(thing.name)
+        if contact is None:
+            return self._about_gone(thing, applied)
+        domains = list(islice(self._domains(thing), _OTHERS + 2))
+        main = next((one for one in domains if one.sponsored), None)
+        if main is None:
+            # What went to another registrar with its domains is not ours to change.
+            if domains:
+                return None
+            return self._about_unused(thing, applied, contact, contact_facts(contact))
+        others = [
+            domain_facts(one, _bound_to(one, contact.id)) for one in domains if one is not main
+        ]
+        if len(others) > _OTHERS:
+            # Each use has its say, and not all of them can be asked about. Doubt means no.
+            _log.warning("a contact of %s is in more than %d domains", thing.registry, _OTHERS)
+            others = [_not_to_be_published(others[0]), *others[1:_OTHERS]]
+        bindings = _bound_to(main, contact.id)
+        changed = self._changed(contact, applied)
+        question = PublicationQuestion(
+            self._purpose_id,
+            domain_facts(main, bindings),
+            _first(bindings),
+            (contact_facts(contact),),
+            other_domains=tuple(others),
+            operation=Operation.UPDATE,
+            previous=_previous(applied, changed),
+            changed_fields=changed,
+        )
+        return Inquiry(question, contact, self._digests(contact, applied))
+
+    def _about_gone(self, thing: Thing, applied: Applied) -> Inquiry | None:
+        never_told = Applied(sure=False)
+        if (applied.sure and not applied.published) or applied == never_told:
+            return None
+        if not applied.handle or applied.facts is None:
+            raise Lost(thing.registry)
+        if self._directory.contact_by_handle(applied.handle) is not None:
+            return None  # another contact has it, and all that is to be said of it
+        facts = applied.facts
+        contact = ContactRecord(facts.contact_id, facts.subject_id, handle=applied.handle)
+        return self._about_unused(thing, applied, contact, facts)._replace(gone=True)
+
+    def _about_unused(
+        self, thing: Thing, applied: Applied, contact: ContactRecord, facts: ContactFacts
+    ) -> Inquiry:
+        """What to ask about a contact that no domain has: all is to be hidden that can be.
+
+        Its object may be there still, and show what it was told to show.
+        """
+        bindings = {ContactRole.REGISTRANT: contact.id}
+        name = f"{_NO_DOMAIN}.{self._registries.suffix(thing.registry)}"
+        main = DomainFacts(name, _LONG_AGO, bindings, sponsored=True)
+        question = PublicationQuestion(
+            self._purpose_id,
+            main,
+            ContactRole.REGISTRANT,
+            (facts,),
+            other_domains=(_not_to_be_published(replace(main, name=f"other.{name}")),),
+            operation=Operation.UPDATE,
+            previous=_previous(applied, frozenset()),
+        )
+        return Inquiry(question, contact, applied.digests or {})
+
+    def _digests(self, contact: ContactRecord, applied: Applied) -> dict[ContactField, str]:
         """What tells later that a value has changed, and says nothing at a glance.
 
         Of a value that is not stored yet, that of the one before. Whoever has the state file has
@@ -117,35 +229,6 @@ class Questions:
                 digests[name] = hashlib.blake2b(told, key=self._secret, digest_size=16).hexdigest()
         return digests
 
-    def _about_contact(self, thing: Thing, applied: Applied) -> PublicationQuestion | None:
-        contact = self._directory.contact(thing.name)
-        if contact is None:
-            return None
-        domains = list(islice(self._domains(thing), _OTHERS + 2))
-        main = next((one for one in domains if one.sponsored), None)
-        if main is None:
-            return None
-        others = [
-            domain_facts(one, _bound_to(one, contact.id)) for one in domains if one is not main
-        ]
-        if len(others) > _OTHERS:
-            # Each use has its say, and not all of them can be asked about. Doubt means no: a use
-            # that may not be published keeps everything back that is for anybody to decide.
-            _log.warning("a contact of %s is in more than %d domains", thing.registry, _OTHERS)
-            others = [replace(others[0], sponsored=False), *others[1:_OTHERS]]
-        bindings = _bound_to(main, contact.id)
-        changed = self._changed(contact, applied)
-        return PublicationQuestion(
-            self._purpose_id,
-            domain_facts(main, bindings),
-            _first(bindings),
-            (contact_facts(contact),),
-            other_domains=tuple(others),
-            operation=Operation.UPDATE,
-            previous=_previous(applied, changed),
-            changed_fields=changed,
-        )
-
     def _domains(self, thing: Thing) -> Iterator[DomainRecord]:
         for domain in self._directory.domains_of(thing.name):
             found = self._registries.registry(domain.name)
@@ -156,7 +239,7 @@ class Questions:
         before = applied.digests
         if before is None:
             return frozenset()  # what the registry has came from elsewhere, and is right
-        now = self.digests(contact, applied)
+        now = self._digests(contact, applied)
         return frozenset(
             one for one in now.keys() | before.keys() if now.get(one) != before.get(one)
         )
@@ -164,6 +247,11 @@ class Questions:
     def _contacts(self, ids: Iterable[str]) -> tuple[ContactFacts, ...]:
         found = [self._directory.contact(one) for one in dict.fromkeys(ids)]
         return tuple(contact_facts(one) for one in found if one is not None)
+
+
+def _not_to_be_published(use: DomainFacts) -> DomainFacts:
+    """A use that keeps everything back that is for anybody to decide."""
+    return replace(use, sponsored=False)
 
 
 def _named(profile: Profile, suffix: str) -> str:

@@ -105,3 +105,14 @@ class Contact:
     data: ContactData
     disclose: Disclose | None
     statuses: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a registry holds of a contact or a domain, as far as it tells what was carried out.
+
+    `pending`: a change was accepted, and is not in force yet.
+    """
+
+    pending: bool
+    disclose: Disclose | None = None

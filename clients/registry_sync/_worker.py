@@ -6,9 +6,7 @@ for its turn or for another attempt, could show what has been taken back meanwhi
 """
 
 import logging
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from consentclient import (
@@ -16,16 +14,25 @@ from consentclient import (
     ConsentUnavailable,
     ContactField,
     DataCommand,
+    DiscloseCommand,
     Publication,
-    PublicationQuestion,
     ReportOutcome,
 )
-from registry_sync._directory import ContactRecord
-from registry_sync._errors import LoginRefused, Refused, Unsayable
+from registry_sync._errors import (
+    LoginRefused,
+    PolicyDiffers,
+    Refused,
+    RegistryUnavailable,
+    Unsayable,
+)
+from registry_sync._reports import reports_of
+from registry_sync._resting import Resting
 from registry_sync._sending import send
-from registry_sync._state import Applied, Due
-from registry_sync._steps import Step, next_step, stands
-from registry_sync._things import CONTACT, Questions
+from registry_sync._state import CONTACT, DOMAIN, FORMER, Applied, Due, Thing
+from registry_sync._steps import Step, is_held, next_step, stands
+from registry_sync._summary import Summary
+from registry_sync._things import Inquiry, Lost, Questions
+from registry_sync._wire import Held
 from registry_sync._world import World
 
 _log = logging.getLogger(__name__)
@@ -35,24 +42,10 @@ _log = logging.getLogger(__name__)
 _ROUND = 200
 # The domains of one request: it stays far below the size of a message, whoever has how many.
 _DOMAINS = 10_000
-
-
-@dataclass(slots=True)
-class Summary:
-    """What has been done: switches that were as they should be, and commands that were answered."""
-
-    unchanged: int = 0
-    hidden: int = 0
-    shown: int = 0
-    values: int = 0
-    refused: int = 0
-    unresolved: int = 0
-    not_reached: int = 0
-
-    @property
-    def failed(self) -> int:
-        """How many are not as they should be."""
-        return self.refused + self.unresolved + self.not_reached
+# One command that fails may be its own fault. So many different ones in a row are the registry's.
+_DOWN = 3
+# There is no such object.
+_NOT_THERE = 2303
 
 
 class _Asked(NamedTuple):
@@ -60,8 +53,7 @@ class _Asked(NamedTuple):
 
     due: Due
     applied: Applied
-    question: PublicationQuestion
-    contact: ContactRecord
+    inquiry: Inquiry
 
 
 class _Task(NamedTuple):
@@ -69,7 +61,7 @@ class _Task(NamedTuple):
 
     due: Due
     applied: Applied
-    contact: ContactRecord
+    inquiry: Inquiry
     publication: Publication
     step: Step
 
@@ -88,6 +80,8 @@ class Worker:
         self.registry = registry
         self.advanced = 0
         """Grows with everything that was got done: there is hope as long as it does."""
+        self._resting = Resting(world.clock)
+        self._failing: dict[Thing, None] = {}
         self._adapter = world.adapters[registry]
         self._client = world.client
         self._directory = world.directory
@@ -100,11 +94,19 @@ class Worker:
     async def drain(self, progress: Callable[[int], None] = lambda _done: None) -> None:
         """Works until nothing is left to do.
 
-        Raises `RegistryUnavailable`, `LoginRefused` or `ConsentUnavailable`; what is not done then
-        is done by the next call.
+        Raises `PutOff` if all that is left rests for a while, and `RegistryUnavailable`,
+        `LoginRefused`, `PolicyDiffers` or `ConsentUnavailable`; what is not done then is done by
+        the next call.
         """
-        while due := self._state.due(self.registry, _ROUND):
-            await self._round(due, progress)
+        while True:
+            resting = self._resting.now()
+            due = self._state.due(self.registry, _ROUND, resting)
+            if due:
+                await self._round(due, progress)
+            elif resting:
+                raise self._resting.left()
+            else:
+                return
 
     async def _round(self, due: Sequence[Due], progress: Callable[[int], None]) -> None:
         """Does some of it: first what hides, and nothing else while something is urgent."""
@@ -115,69 +117,125 @@ class Worker:
         if due[0].urgent:
             self._state.defer(one.due for one in then)
             then = []
-        self._state.about_to_send(one.due.thing for one in (*first, *then))
+        self._state.about_to_send(
+            (one.due.thing, one.inquiry.contact.handle, one.inquiry.facts)
+            for one in (*first, *then)
+        )
         for task in (*first, *then):
-            if not task.due.urgent and self._state.is_pressed(self.registry):
+            if not task.due.urgent and self._state.is_pressed(self.registry, self._resting.now()):
                 return  # somebody has just taken something back, perhaps: that goes first
             if await self._carry_out(task):
                 progress(1)
 
     async def _carry_out(self, task: _Task) -> bool:
         """Takes the next step, if there still is one; tells whether it was the last."""
-        # To connect takes time, and so does what was sent before. Ask again, right now.
-        await self._adapter.ready()
-        again = await self._ask([(task.due, task.applied)])
-        if not again:
-            return True
-        task = again[0]
-        step = task.step
+        hides = await self._adapter.ready()
         try:
-            await send(self._adapter, step.command, task.publication, task.contact, self._relay)
+            held = await self._held(task)
+            if held is not None and held.pending:
+                self._resting.put_off(task.due, accepted=True)
+                return False
+            # To connect takes time, and so does what was sent before. Ask again, right now.
+            again = await self._ask([(task.due, task.applied)])
+            if not again:
+                return True
+            task = again[0]
+            if held is None or not is_held(task.step.command, held.disclose):
+                in_force = await self._send(task, hides)
+                if not in_force:
+                    self._not_in_force(task)
+                    return False
+        except RegistryUnavailable as error:
+            self._failed(task.due, error)
+            return False
         except LoginRefused:
             raise
-        except Refused as error:
+        except (Refused, ValueError) as error:
+            self._refused_with(task, error)
+            return True
+        self._accepted(task)
+        return task.step.last
+
+    async def _held(self, task: _Task) -> Held | None:
+        """What has become of a command that was accepted, and was not in force then."""
+        if not task.applied.pending:
+            return None
+        thing = task.due.thing
+        if thing.kind == DOMAIN:
+            return await self._adapter.held(thing.name, of_domain=True)
+        return await self._adapter.held(task.inquiry.contact.handle, of_domain=False)
+
+    async def _send(self, task: _Task, hides: bool | None) -> bool:
+        command = task.step.command
+        listed = command.listed if isinstance(command, DiscloseCommand) else None
+        # The flag says what the list is an exception to.
+        if listed is not None and hides is not None and hides is not listed.flag:
+            raise PolicyDiffers(hides=hides)
+        contact = task.inquiry.contact
+        return await send(self._adapter, command, task.publication, contact, self._relay)
+
+    def _refused_with(self, task: _Task, error: Refused | ValueError) -> None:
+        if isinstance(error, Refused):
+            if error.code == _NOT_THERE and task.inquiry.gone:
+                self._got_done(task.due)
+                self._state.forget(task.due)
+                return
             # Where it is not known what came of an earlier attempt, that may be the very reason:
             # what is there cannot be added, and what is gone cannot be taken away (frnic, fury).
             # It could be taken for done only if the registry could be asked, and of these two it
             # is not known how what they hold is to be read. So it stays not known, and is told as
             # refused: a reconciliation tries again, and somebody has been alarmed.
             self._refused(task, error.code, sure=task.applied.sure and not error.resent)
-            return True
-        except ValueError as error:
-            # Nothing was sent: these facts cannot be said in the words of this registry.
-            if isinstance(error, Unsayable):
-                _log.error("cannot be said to %s: %s", self.registry, error)
-            self._refused(task, None, sure=task.applied.sure)
-            return True
-        self._accepted(task)
-        return step.last
+            return
+        # Nothing was sent: these facts cannot be said in the words of this registry.
+        if isinstance(error, Unsayable):
+            _log.error("cannot be said to %s: %s", self.registry, error)
+        self._refused(task, None, sure=task.applied.sure)
 
     async def _ask(self, due: Sequence[tuple[Due, Applied]]) -> list[_Task]:
         """Resolves things, and writes down those of which there is nothing to send."""
         tasks: list[_Task] = []
         settled: list[tuple[Due, Applied]] = []
-        for asked in _batches(self._questions_about(due, settled)):
-            answers = await self._client.resolve_many([one.question for one in asked])
+        for asked in _batches(self._inquiries(due, settled)):
+            answers = await self._client.resolve_many([one.inquiry.question for one in asked])
             for one, answer in zip(asked, answers, strict=True):
                 task = self._understood(one, answer, settled)
                 if task is not None:
                     tasks.append(task)
         self._state.settled(settled)
+        for due_one, _ in settled:
+            self._resting.wake(due_one.thing)
         self.advanced += len(settled)
         return tasks
 
-    def _questions_about(
+    def _inquiries(
         self, due: Iterable[tuple[Due, Applied]], settled: list[tuple[Due, Applied]]
     ) -> Iterator[_Asked]:
-        for one, applied in due:
-            question = self._questions.about(one.thing, applied)
-            contact = None
-            if question is not None:
-                contact = self._directory.contact(question.domain.bindings[question.role])
-            if question is None or contact is None:
+        for one, known in due:
+            applied = self._of_same_object(one.thing, known)
+            try:
+                inquiry = self._questions.about(one.thing, applied)
+            except Lost:
+                self._summary.unresolved += 1
+                _log.error("a contact of %s may be public, and it is gone", self.registry)
+                inquiry = None
+            if inquiry is None:
                 settled.append((one, applied))
             else:
-                yield _Asked(one, applied, question, contact)
+                yield _Asked(one, applied, inquiry)
+
+    def _of_same_object(self, thing: Thing, applied: Applied) -> Applied:
+        """What stands of a thing; what stands of an object that it does not have any more, is not.
+
+        That one is hidden by itself: it may be there still.
+        """
+        if thing.kind != CONTACT or not applied.handle:
+            return applied
+        contact = self._directory.contact(thing.name)
+        if contact is None or contact.handle.casefold() == applied.handle.casefold():
+            return applied
+        self._state.hand_over(thing, Thing(FORMER, thing.registry, applied.handle))
+        return Applied(sure=False)
 
     def _understood(
         self,
@@ -185,7 +243,7 @@ class Worker:
         answer: Publication | ConsentError,
         settled: list[tuple[Due, Applied]],
     ) -> _Task | None:
-        due, applied, question, contact = asked
+        due, applied, inquiry = asked
         if isinstance(answer, ConsentUnavailable):
             raise answer
         if isinstance(answer, ConsentError):
@@ -195,32 +253,54 @@ class Worker:
             _log.error("not resolved: change %d at %s: %s", due.mark, self.registry, why)
             settled.append((due, applied))
             return None
-        digests: Mapping[ContactField, str] = {}
-        if due.thing.kind == CONTACT:
-            digests = self._questions.digests(contact, applied)
-        step = next_step(answer, applied, question.changed_fields, digests)
+        step = next_step(answer, applied, inquiry.question.changed_fields, inquiry.digests)
         if step is None:
             self._summary.unchanged += 1
-            settled.append((due, stands(answer, digests)))
+            settled.append((due, _told(inquiry, stands(answer, inquiry.digests))))
             return None
         if step.name == applied.refused:
             self._summary.refused += 1  # it has been asked for this before
             _log.error("not sent: %s has refused it before: change %d", self.registry, due.mark)
             settled.append((due, applied))
             return None
-        return _Task(due, applied, contact, answer, step)
+        return _Task(due, applied, inquiry, answer, step)
+
+    def _failed(self, due: Due, error: RegistryUnavailable) -> None:
+        self._resting.put_off(due)
+        self._failing[due.thing] = None
+        if len(self._failing) >= _DOWN:
+            for thing in self._failing:
+                self._resting.wake(thing)
+            self._failing.clear()
+            raise error
+        _log.warning("%s: change %d rests: %s", self.registry, due.mark, error)
+
+    def _not_in_force(self, task: _Task) -> None:
+        _log.warning(
+            "%s: change %d was accepted and is not in force yet", self.registry, task.due.mark
+        )
+        stands = task.applied._replace(sure=False, pending=True)
+        self._state.answered(task.due, _told(task.inquiry, stands), done=False)
+        self._got_done(task.due)
+        self._resting.put_off(task.due, accepted=True)
+
+    def _got_done(self, due: Due) -> None:
+        self._failing.clear()
+        self._resting.wake(due.thing)
+        self.advanced += 1
 
     def _accepted(self, task: _Task) -> None:
         step = task.step
-        report = None
+        reports: Iterable[Mapping[str, Any]] = ()
         if isinstance(step.command, DataCommand):
             self._summary.values += 1  # what is published has not changed
         else:
             self._summary.hidden += step.hides
             self._summary.shown += step.shows
-            report = _report(task, ReportOutcome.APPLIED, step.after.published)
-        self._state.answered(task.due, step.after, report, done=step.last)
-        self.advanced += 1
+            reports = self._reports(task, ReportOutcome.APPLIED, step.after.published)
+        after = _told(task.inquiry, step.after)
+        self._state.answered(task.due, after, reports, done=step.last)
+        self._got_done(task.due)
         self._on_report()
 
     def _refused(self, task: _Task, code: int | None, *, sure: bool) -> None:
@@ -228,17 +308,35 @@ class Worker:
         # Nobody's data is named: the registry and the position in the log lead to it.
         _log.log(
             logging.ERROR if task.step.hides else logging.WARNING,
-            "not applied: %s refused by %s with %s, resolved at position %d",
-            "a withdrawal was" if task.step.hides else "a wish was",
+            "not applied: %s was refused by %s with %s, resolved at position %d",
+            "hiding" if task.step.hides else "showing",
             self.registry,
             "nothing that it could be told" if code is None else code,
             task.publication.read_position,
         )
-        stands = task.applied._replace(sure=sure, refused=task.step.name)
-        wanted = task.publication.published_fields
-        self._state.answered(task.due, stands, _report(task, ReportOutcome.REFUSED, wanted, code))
-        self.advanced += 1
+        stands = task.applied._replace(sure=sure, refused=task.step.name, pending=False)
+        reports = self._reports(
+            task, ReportOutcome.REFUSED, task.publication.published_fields, code
+        )
+        self._state.answered(task.due, _told(task.inquiry, stands), reports)
+        self._got_done(task.due)
         self._on_report()
+
+    def _reports(
+        self,
+        task: _Task,
+        outcome: ReportOutcome,
+        published: frozenset[ContactField],
+        code: int | None = None,
+    ) -> Iterable[Mapping[str, Any]]:
+        if task.due.thing.kind == FORMER:
+            return ()  # of the contact as it is now it says nothing
+        return reports_of(task.due.thing, task.inquiry, task.publication, outcome, published, code)
+
+
+def _told(inquiry: Inquiry, applied: Applied) -> Applied:
+    """What stands of the object that was told."""
+    return applied._replace(handle=inquiry.contact.handle, facts=inquiry.facts)
 
 
 def _batches(asked: Iterator[_Asked]) -> Iterator[list[_Asked]]:
@@ -246,32 +344,9 @@ def _batches(asked: Iterator[_Asked]) -> Iterator[list[_Asked]]:
     domains = 0
     for one in asked:
         batch.append(one)
-        domains += 1 + len(one.question.other_domains)
+        domains += 1 + len(one.inquiry.question.other_domains)
         if domains >= _DOMAINS:
             yield batch
             batch, domains = [], 0
     if batch:
         yield batch
-
-
-def _report(
-    task: _Task,
-    outcome: ReportOutcome,
-    published: frozenset[ContactField],
-    code: int | None = None,
-) -> Mapping[str, Any]:
-    publication = task.publication
-    of_domain = task.due.thing.kind != CONTACT
-    return {
-        # Written down with the report: told twice, it is recorded once.
-        "request_id": uuid.uuid4().hex,
-        "subject_id": task.contact.account,
-        "contact_id": task.contact.id,
-        "domain": publication.domain if of_domain else None,
-        "role": publication.role.value if of_domain else None,
-        "outcome": outcome.value,
-        "registry": publication.registry or task.due.thing.registry,
-        "resolved_position": publication.read_position,
-        "published_fields": sorted(one.value for one in published),
-        "code": code,
-    }

@@ -1,6 +1,7 @@
 """What a job works on, put together in one place."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ class World:
     """The service, the registrar's directory, the job's memory, and the registries by their names.
 
     `reports` is False for a job that must leave no trace. `pause` waits before something that
-    failed is tried again; it is there for tests.
+    failed is tried again, and `clock` counts the seconds; both are there for tests.
     """
 
     client: AsyncConsentClient
@@ -28,3 +29,4 @@ class World:
     relay: Relay
     reports: bool = True
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = time.monotonic

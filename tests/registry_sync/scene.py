@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -160,6 +160,7 @@ class Scene:
         self.unreachable: set[str] = set()
         self.purpose = PURPOSE
         self.pauses: list[float] = []
+        self.time = 0.0
         self.lines: list[dict[str, Any]] = []
         self.profiles: list[Profile] = []
         self.set_up: dict[str, int] = {}
@@ -228,8 +229,15 @@ class Scene:
         write_lines(self.directory_file, self.lines)
 
     @asynccontextmanager
-    async def job(self, **options: Any) -> AsyncIterator[Sync]:
-        """The job, on what is remembered of earlier ones."""
+    async def job(
+        self, *, pause: Callable[[float], Awaitable[None]] | None = None, **options: Any
+    ) -> AsyncIterator[Sync]:
+        """The job, on what is remembered of earlier ones. It waits in `pause`, for no time."""
+
+        async def pauses(seconds: float) -> None:
+            self.time += seconds
+            await (pause or self.pause)(seconds)
+
         async with AsyncExitStack() as stack:
             directory = stack.enter_context(JsonLines(self.directory_file))
             state = stack.enter_context(State(self.state_file))
@@ -245,7 +253,8 @@ class Scene:
                 "adapters": adapters,
                 "purpose_id": self.purpose,
                 "relay": lambda one: f"{one.handle}@relay.invalid",
-                "pause": self.pause,
+                "pause": pauses,
+                "clock": lambda: self.time,
             }
             yield Sync(World(**usual | options))
 
@@ -430,6 +439,12 @@ def _place(registry: Registry, record: ContactRecord, name: str) -> None:
             registry.verify(record.handle)
     if name not in registry.domains:
         registry.create_domain(name, {"registrant": record.handle})
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Tells a job to stop, and waits until it has."""
+    task.cancel()
+    await asyncio.wait([task])
 
 
 def complaints(caplog: Any) -> list[tuple[int, str]]:

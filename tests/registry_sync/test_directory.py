@@ -42,6 +42,14 @@ def test_half_a_pair_of_surrogates(tmp_path: Path, line: dict[str, Any], field: 
     assert why == f"directory.jsonl:2: {field} cannot be read"
 
 
+@pytest.mark.parametrize("control", ["\0", "\a", "\x0b", "\x1f", "\x7f", "\x85"])
+def test_a_control_character(tmp_path: Path, control: str) -> None:
+    """What no frame can say is refused by its line."""
+    why = refusal(tmp_path, contact("A", values={"name": f"Camille{control}Durand"}))
+
+    assert why == "directory.jsonl:1: values cannot be read"
+
+
 @pytest.mark.parametrize(
     "moment",
     [

@@ -8,9 +8,9 @@ import pytest
 
 from consentclient import EventKind, InvalidRequest, ReportOutcome
 from registry_sync import State
-from registry_sync._worker import Summary
+from registry_sync._summary import Summary
 from registry_sync.testing import Fault, Kind
-from tests.registry_sync.scene import EMAIL, PERSON, VOICE, Scene, contact, domain
+from tests.registry_sync.scene import EMAIL, PERSON, VOICE, Scene, contact, domain, ended
 
 _LINES = [
     *map(contact, ["A", "B", "C", "D", "E"]),
@@ -220,8 +220,7 @@ async def test_told_to_stop(scene: Scene) -> None:
     async with scene.job(pause=wait) as sync:
         following = asyncio.create_task(sync.follow())
         await waits.wait()
-        following.cancel()
-        await asyncio.wait([following])
+        await ended(following)
 
     assert sync.summary == Summary(not_reached=1)
 

@@ -10,7 +10,7 @@ import pytest
 from consentclient import Action, AsyncConsentClient, ContactRole, PositionUnknown
 from consentsvc.storage.opening import open_store
 from registry_sync import EppRegistry, State, Sync
-from registry_sync._worker import Summary
+from registry_sync._summary import Summary
 from tests.registry_sync.scene import (
     EMAIL,
     OPERATOR,
@@ -19,6 +19,7 @@ from tests.registry_sync.scene import (
     Scene,
     contact,
     domain,
+    ended,
 )
 from tests.support import catalogues
 from tests.support.clock import FakeClock
@@ -45,7 +46,7 @@ async def test_a_switch_arrives_as_a_frame(scene: Scene) -> None:
         shown = scene.seen()["no", "A"]
         await scene.withdraw("account:A", EMAIL)
         second = await scene.next_report(first.position)
-        following.cancel()
+        await ended(following)
 
     assert shown == {"email"}
     assert scene.seen()["no", "A"] == set()
@@ -391,7 +392,7 @@ async def test_a_choice_while_a_command_is_under_way(scene: Scene) -> None:
             async with asyncio.timeout(30):
                 first = await scene.next_report(before)
                 await scene.next_report(first.position)
-            following.cancel()
+            await ended(following)
 
     assert [set(one.published) for one in scene.history("no")[1:]] == [{"email"}, set()]
 
@@ -416,7 +417,7 @@ async def test_a_withdrawal_while_others_are_shown(scene: Scene) -> None:
                 position = 0
                 for _ in range(5 + 5):
                     position = (await scene.next_report(position)).position
-            following.cancel()
+            await ended(following)
 
     assert [one.about for one in scene.history("no")] == ["P0", "P4", "P1", "P2", "P3"]
 
@@ -530,7 +531,7 @@ async def test_a_registry_that_is_down(scene: Scene) -> None:
         await scene.give("account:A", EMAIL)
         await scene.give("account:B")
         report = await scene.next_report(before)
-        following.cancel()
+        await ended(following)
     meanwhile = scene.seen()
     reconciled = await scene.reconcile()
     scene.unreachable = set()
@@ -581,7 +582,7 @@ async def test_the_consent_service_is_down(scene: Scene) -> None:
         await scene.starts()
         await scene.give("account:A", EMAIL)
         await scene.next_report(await scene.head() - 1)
-        following.cancel()
+        await ended(following)
 
     assert before["no", "A"] == set()
     assert scene.seen()["no", "A"] == {"email"}

@@ -97,8 +97,12 @@ async def test_not_everything(ready: Scene) -> None:
     missing = await run("reconcile", *arguments(ready))
 
     assert (refused.code, refused.summary) == (1, {"hidden": 1, "shown": 1, "refused": 1})
-    assert "ERROR not applied: a withdrawal was refused by no with 2308" in refused.err
-    assert (missing.code, missing.summary) == (1, {"hidden": 1, "not reached": 1})
+    assert "ERROR not applied: hiding was refused by no with 2308" in refused.err
+    # The name of B is public still, for .cz shows it always: that was looked at.
+    assert (missing.code, missing.summary) == (
+        1,
+        {"unchanged": 1, "hidden": 1, "not reached": 1},
+    )
 
 
 async def test_nobody_to_ask(ready: Scene) -> None:

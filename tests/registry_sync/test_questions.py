@@ -2,8 +2,8 @@
 
 import pytest
 
-from consentclient import EventKind
-from registry_sync._worker import Summary
+from consentclient import ConsentEvent, ContactRole, EventKind
+from registry_sync._summary import Summary
 from registry_sync.testing import Registry, RegistryServer
 from tests.registry_sync.scene import (
     EMAIL,
@@ -99,6 +99,59 @@ async def test_what_is_said_with_every_update(scene: Scene) -> None:
     assert first.summary == Summary(hidden=1)
     assert again.summary == Summary(unchanged=1)
     assert told == [{"ptdomain:ownerVisible": "false"}, {"ptdomain:ownerVisible": "true"}]
+
+
+async def test_a_switch_that_another_use_turns_off(scene: Scene) -> None:
+    """New values never show under a permission that another use of the contact has ended."""
+    async with RegistryServer(Registry()) as server:
+        scene.registries["it"] = server
+        await scene.has(contact("A"), domain("a.it", "A"), domain("b.it", "A"))
+        await scene.give("account:A")
+        await scene.settle()
+        scene.forget()
+        scene.changes("A", values={**PERSON, "phone": "+39.02000009"})
+        await scene.withdraw("account:A", contact="A", domain="b.it")
+        await scene.settle()
+        off = [dict(one.extension) for one in scene.history("it")]
+        scene.forget()
+        scene.changes("A", values={**PERSON, "phone": "+39.02000010"})
+        await scene.give("account:A", contact="A", domain="b.it")
+        await scene.settle()
+        on = [dict(one.extension) for one in scene.history("it")]
+
+    switch = "extcon:consentForPublishing"
+    assert off == [{switch: "false"}, {}]
+    assert on == [{}, {switch: "true"}]
+
+
+async def test_every_contact_of_a_switch_is_told_of(scene: Scene) -> None:
+    """What is said of a domain's switch is told of each of its contacts, and once of each."""
+    both = {"registrant": "A", "tech": "B", "admin": "A"}
+    await scene.has(contact("A"), contact("B"), domain("a.ca", "A", bindings=both))
+    await scene.give("account:A")
+    await scene.give("account:B")
+    await scene.settle()
+    events = await scene.log(EventKind.PUBLICATION_REPORTED)
+    await scene.withdraw("account:B")
+    await scene.settle()
+    later = (await scene.log(EventKind.PUBLICATION_REPORTED))[len(events) :]
+
+    def told(some: list[ConsentEvent]) -> dict[str | None, tuple[ContactRole | None, bool]]:
+        return {
+            one.subject_id: (one.scope.role, bool(one.report.published_fields & EMAIL))
+            for one in some
+            if one.scope is not None and one.report is not None
+        }
+
+    assert len(events) == len(later) == 2
+    assert told(events) == {
+        "account:A": (ContactRole.REGISTRANT, True),
+        "account:B": (ContactRole.TECH, True),
+    }
+    assert told(later) == {
+        "account:A": (ContactRole.REGISTRANT, False),
+        "account:B": (ContactRole.TECH, False),
+    }
 
 
 async def test_what_is_gone(scene: Scene) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consentclient import Action, ContactField, EventKind, ReportOutcome
-from registry_sync._worker import Summary
+from registry_sync._summary import Summary
 from registry_sync.testing import Fault, Kind
 from tests.registry_sync.scene import EMAIL, PERSON, VOICE, Scene, complaints, contact, domain
 
@@ -41,7 +41,7 @@ async def test_a_wish_that_is_refused(
     assert complaints(caplog) == [
         (
             logging.WARNING,
-            f"not applied: a wish was refused by no with {code}, "
+            f"not applied: showing was refused by no with {code}, "
             f"resolved at position {event.position - 1}",
         )
     ]
@@ -57,7 +57,7 @@ async def test_a_withdrawal_that_is_refused(scene: Scene, caplog: pytest.LogCapt
     await scene.settle()
 
     assert [level for level, _ in complaints(caplog)] == [logging.ERROR]
-    assert "a withdrawal was refused by no with 2304" in caplog.text
+    assert "hiding was refused by no with 2304" in caplog.text
     assert scene.seen()["no", "A"] == {"email"}
 
 

@@ -48,6 +48,16 @@ def test_no_host(tmp_path: Path, key: str, host: str) -> None:
     assert found == [f"no.{key}: must be the name of a host, in A-labels, or an address"]
 
 
+def test_what_is_shown_by_default(tmp_path: Path) -> None:
+    """What holds where the greeting is wrong is one of two words."""
+    assert mistakes(tmp_path, default="all") == ["no.default: must be one of hides, shows"]
+    for word, hides in (("hides", True), ("shows", False)):
+        (found,) = read(written(tmp_path, default=word))
+        assert found.hides is hides
+    (found,) = read(written(tmp_path))
+    assert found.hides is None
+
+
 @pytest.mark.parametrize("client", ["", "  ", "R\\u0001", "R\\n"])
 def test_no_client(tmp_path: Path, client: str) -> None:
     """A name that no frame can say is refused. It was a traceback at the login."""

@@ -11,6 +11,7 @@ from registry_sync._frames import add, serialised
 
 _MESSAGES = {
     1000: "Command completed successfully",
+    1001: "Command completed successfully; action pending",
     1300: "Command completed successfully; no messages",
     1301: "Command completed successfully; ack to dequeue",
     1500: "Command completed successfully; ending session",

@@ -106,7 +106,9 @@ class Responder:
             raise Unacceptable(2101)
         if etree.QName(verb[0]).namespace not in {self._dialect.contact, self._dialect.domain}:
             raise Unacceptable(2307)
-        return self.response(1000, root, data=_COMMANDS[name](self._registry, verb[0], _said(root)))
+        data = _COMMANDS[name](self._registry, verb[0], _said(root))
+        waits = name.endswith(":update") and self._registry.is_pending(verb[0][0].text or "")
+        return self.response(1001 if waits else 1000, root, data=data)
 
     def _polled(self, root: Element, verb: Element) -> bytes:
         messages = self._registry.messages
@@ -162,7 +164,7 @@ def _contact_info(registry: Registry, about: Element, _: Mapping[str, str]) -> E
     data = answers.data(registry.dialect.contact, "infData", "contact")
     frames.add(data, "id", contact.handle)
     frames.add(data, "roid", _roid(contact.handle))
-    frames.add(data, "status", s="ok")
+    frames.add(data, "status", s=_status(registry, contact.handle))
     commands.write_reachable(data, registry.dialect, contact.data)
     frames.add(data, "clID", registry.client)
     frames.add(data, "crID", registry.client)
@@ -196,11 +198,10 @@ def _create_contact(registry: Registry, about: Element, said: Mapping[str, str])
 def _update_contact(registry: Registry, about: Element, said: Mapping[str, str]) -> None:
     handle = about.findtext("{*}id") or ""
     change = about.find("{*}chg")
-    if change is None:
-        registry.update_contact(handle, ContactData(), None, said)
-    else:
-        data = responses.contact_in(change, handle).data
-        registry.update_contact(handle, data, _asked(change), said)
+    data, asked = ContactData(), None
+    if change is not None:
+        data, asked = responses.contact_in(change, handle).data, _asked(change)
+    registry.submit(handle, lambda: registry.update_contact(handle, data, asked, said))
 
 
 def _domain_info(registry: Registry, about: Element, _: Mapping[str, str]) -> Element:
@@ -208,7 +209,7 @@ def _domain_info(registry: Registry, about: Element, _: Mapping[str, str]) -> El
     data = answers.data(registry.dialect.domain, "infData", "domain")
     frames.add(data, "name", domain.name)
     frames.add(data, "roid", _roid(domain.name))
-    frames.add(data, "status", s="ok")
+    frames.add(data, "status", s=_status(registry, domain.name))
     if "registrant" in domain.contacts:
         frames.add(data, "registrant", domain.contacts["registrant"])
     for role, handle in domain.contacts.items():
@@ -237,7 +238,11 @@ def _update_domain(registry: Registry, about: Element, said: Mapping[str, str]) 
         contacts = {role: one for role, one in contacts.items() if role not in gone}
     for part in (*about.iterfind("{*}add"), *about.iterfind("{*}chg")):
         contacts |= _bound(part)
-    registry.update_domain(domain.name, contacts, said)
+    registry.submit(domain.name, lambda: registry.update_domain(domain.name, contacts, said))
+
+
+def _status(registry: Registry, about: str) -> str:
+    return "pendingUpdate" if registry.is_pending(about) else "ok"
 
 
 def _roid(name: str) -> str:

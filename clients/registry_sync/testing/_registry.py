@@ -17,7 +17,8 @@ class Registry:
     """Contacts and domains of one registrar, kept as FRED's documentation says.
 
     `hides` is the default policy. In FRED's dialect name and org are always shown, and the address
-    until the contact is verified. Requests that list a `protected` element get 2308.
+    until the contact is verified. Requests that list a `protected` element get 2308. Where it
+    `reviews`, changes are accepted with 1001, and wait until somebody decides.
     """
 
     def __init__(
@@ -26,12 +27,14 @@ class Registry:
         dialect: Dialect = RFC,
         hides: bool = True,
         protected: Collection[str] = (),
+        reviews: bool = False,
         client: str = "registrar",
         password: str = "correct horse",  # noqa: S107  # there is nothing behind it
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.dialect = dialect
         self.policy = Policy(dialect, hides, frozenset(protected))
+        self.reviews = reviews
         self.client = client
         self.password = password
         self.now = now
@@ -39,6 +42,7 @@ class Registry:
         self.domains: dict[str, StoredDomain] = {}
         self.messages: list[tuple[str, str]] = []
         self._history: list[Accepted] = []
+        self._waiting: dict[str, Callable[[], None]] = {}
 
     @property
     def history(self) -> tuple[Accepted, ...]:
@@ -73,6 +77,26 @@ class Registry:
         contact.verified = False
         contact.shown = self.policy.unverified(contact.shown)
         self._accept("unverified", handle, _NOTHING)
+
+    def submit(self, about: str, change: Callable[[], None]) -> None:
+        """Carries a change out, or lets it wait; one at a time of each contact and domain."""
+        if about in self._waiting:
+            raise Unacceptable(2304)
+        if self.reviews:
+            self._waiting[about] = change
+        else:
+            change()
+
+    def is_pending(self, about: str) -> bool:
+        """Whether a change of a contact or a domain waits."""
+        return about in self._waiting
+
+    def decide(self, *, approve: bool) -> None:
+        """Carries out all changes that wait, or drops them."""
+        waiting, self._waiting = self._waiting, {}
+        if approve:
+            for change in waiting.values():
+                change()
 
     def create_contact(
         self,

@@ -1,0 +1,218 @@
+"""What the registrar has forgotten is not forgotten at the registry: it is hidden all the same."""
+
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from registry_sync import State
+from registry_sync._state import CONTACT, Applied, Due, Thing
+from registry_sync._summary import Summary
+from registry_sync.testing import Fault, Kind, Registry, RegistryServer
+from tests.registry_sync.scene import (
+    EMAIL,
+    VOICE,
+    Scene,
+    complaints,
+    contact,
+    domain,
+    write_lines,
+)
+
+
+def _has_now(scene: Scene, *lines: dict[str, Any]) -> None:
+    """The directory says this from now on; the registries are not told."""
+    scene.lines = list(lines)
+    write_lines(scene.directory_file, lines)
+
+
+_HIDDEN = {"a.no": set(), "a.uk": set(), "a.cz": {"name"}, "a.fr": set()}
+
+
+def _seen(scene: Scene, at: str) -> set[str]:
+    name = {"fr": "afnic"}.get(at[2:], at[2:])
+    return scene.seen_of(name, "A")
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["without a domain", "not there"])
+@pytest.mark.parametrize("at", ["a.no", "a.uk", "a.cz", "a.fr"])
+async def test_a_contact_without_a_domain(scene: Scene, at: str, known: bool) -> None:
+    """A contact that no domain has any more is hidden by the next reconciliation."""
+    person = contact("A", verified=True)
+    await scene.has(person, domain(at, "A"))
+    await scene.give("account:A")
+    await scene.settle()
+    shown = _seen(scene, at)
+    _has_now(scene, *([person] if known else []))
+    first = await scene.reconcile()
+    second = await scene.reconcile()
+
+    assert shown > _HIDDEN[at]
+    assert first.summary == Summary(hidden=1)
+    assert _seen(scene, at) == _HIDDEN[at]
+    assert second.summary.failed == second.summary.hidden == 0
+    reported = (await scene.reports())[-1].published_fields
+    assert not reported & (EMAIL | VOICE)
+
+
+@pytest.mark.parametrize("scope", [{}, {"contact": "A"}, {"contact": "A", "domain": "a.no"}])
+async def test_a_withdrawal_after_the_last_domain(scene: Scene, scope: dict[str, Any]) -> None:
+    """A withdrawal hides a contact that no domain has any more, without a reconciliation."""
+    await scene.has(contact("A"), domain("a.no", "A"), contact("B"), domain("b.no", "B"))
+    await scene.give("account:A", EMAIL, **scope)
+    await scene.settle()
+    _has_now(scene, contact("B"), domain("b.no", "B"))
+    await scene.withdraw("account:A", EMAIL, **scope)
+    await scene.settle()
+
+    assert scene.seen_of("no", "A") == set()
+
+
+async def test_a_contact_that_comes_back(scene: Scene) -> None:
+    """A contact that has a domain again shows what was consented to again."""
+    await scene.has(contact("A"), domain("a.no", "A"))
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    _has_now(scene, contact("A"))
+    await scene.reconcile()
+    _has_now(scene, contact("A"), domain("b.no", "A"))
+    back = await scene.reconcile()
+
+    assert back.summary == Summary(shown=1)
+    assert scene.seen()["no", "A"] == {"email"}
+
+
+async def test_an_object_that_is_gone(scene: Scene) -> None:
+    """What the registry does not have any more shows nothing: no alarm, and no second look."""
+    await scene.has(contact("A"), domain("a.no", "A"))
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    del scene.registries["no"].registry.contacts["A"]
+    _has_now(scene)
+    first = await scene.reconcile()
+    received = scene.registries["no"].received.count("contact:update")
+    second = await scene.reconcile()
+
+    assert first.summary == second.summary == Summary()
+    assert scene.registries["no"].received.count("contact:update") == received
+
+
+async def test_a_new_handle(scene: Scene) -> None:
+    """A new object of a contact is told what it may show, and the one before is hidden."""
+    await scene.has(contact("A", handle="H1"), domain("a.no", "A"))
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    registry = scene.registries["no"].registry
+    registry.create_contact("H2", registry.contacts["H1"].data)
+    told = len(await scene.reports())
+    scene.changes("A", handle="H2")
+    changed = await scene.reconcile()
+    again = await scene.reconcile()
+    both = scene.seen_of("no", "H1"), scene.seen_of("no", "H2")
+    await scene.withdraw("account:A")
+    await scene.settle()
+
+    assert changed.summary.failed == 0
+    assert both == (set(), {"email"})
+    assert again.summary == Summary(unchanged=1)
+    assert [one.published_fields for one in (await scene.reports())[told:]] == [EMAIL, set()]
+    assert scene.seen_of("no", "H2") == set()
+
+
+async def test_handles_that_change_places(scene: Scene) -> None:
+    """Where another contact has the handle now, the object is that one's, and is told its wish."""
+    await scene.has(
+        contact("A", handle="H1"), domain("a.no", "A"),
+        contact("B", handle="H2"), domain("b.no", "B"),
+    )  # fmt: skip
+    await scene.give("account:A", EMAIL)
+    await scene.give("account:B", VOICE)
+    await scene.settle()
+    _has_now(
+        scene,
+        contact("A", handle="h2"), domain("a.no", "A"),
+        contact("B", handle="h1"), domain("b.no", "B"),
+    )  # fmt: skip
+    registry = scene.registries["no"].registry
+    registry.contacts |= {"h1": registry.contacts.pop("H1"), "h2": registry.contacts.pop("H2")}
+    await scene.reconcile()
+    again = await scene.reconcile()
+
+    assert (scene.seen_of("no", "h1"), scene.seen_of("no", "h2")) == ({"voice"}, {"email"})
+    assert again.summary == Summary(unchanged=2)
+
+
+async def test_a_state_file_of_before(scene: Scene) -> None:
+    """A file that was made before handles were kept is used on, and learns them."""
+    await scene.has(contact("A"), domain("a.no", "A"))
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    with closing(sqlite3.connect(scene.state_file)) as file:
+        file.executescript(
+            "DROP VIEW standing; DROP INDEX applied_of_account;"
+            + "".join(
+                f"ALTER TABLE applied DROP COLUMN {one};"
+                for one in ("handle", "account", "facts", "pending")
+            )
+        )
+    kept = await scene.reconcile()
+    _has_now(scene)
+    then = await scene.reconcile()
+
+    assert kept.summary == Summary(unchanged=1)
+    assert then.summary == Summary(hidden=1)
+    assert scene.seen_of("no", "A") == set()
+
+
+async def test_whose_it_was_is_not_known(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """What may be public and cannot be named is an error, each time anew."""
+    await scene.has(contact("A"), domain("a.no", "A"))
+    thing = Thing(CONTACT, "no", "Z")
+    with State(scene.state_file) as state:
+        state.answered(Due(thing, 1, urgent=False), Applied(published=EMAIL))
+    first = await scene.reconcile()
+    second = await scene.reconcile()
+
+    assert (first.summary.unresolved, second.summary.unresolved) == (1, 1)
+    assert {one for _, one in complaints(caplog)} == {
+        "a contact of no may be public, and it is gone"
+    }
+
+
+async def test_a_hiding_that_was_cut_short(scene: Scene) -> None:
+    """An object that may have been shown by a command without an answer is hidden, too."""
+    await scene.has(contact("A"), domain("a.no", "A"))
+    await scene.settle()
+    await scene.give("account:A", EMAIL)
+    scene.registries["no"].faults.add(Fault(Kind.DROP_AFTER))
+
+    class CutShortError(BaseException):
+        pass
+
+    async def ends(_seconds: float) -> None:
+        raise CutShortError
+
+    async with scene.job(pause=ends) as sync:
+        with pytest.raises(CutShortError):
+            await sync.follow(await scene.head())
+    shown = scene.seen_of("no", "A")
+    _has_now(scene)
+    await scene.reconcile()
+
+    assert shown == {"email"}
+    assert scene.seen_of("no", "A") == set()
+
+
+async def test_an_extension_with_an_address(scene: Scene) -> None:
+    """.eu is told the relay's address of a contact that nobody knows any more."""
+    async with RegistryServer(Registry()) as server:
+        scene.registries["eu"] = server
+        await scene.has(contact("A"), domain("a.eu", "A"))
+        await scene.give("account:A")
+        await scene.settle()
+        _has_now(scene)
+        await scene.reconcile()
+        told = [dict(one.extension) for one in scene.history("eu")]
+
+    assert told[-1]["contact-ext:whoisEmail"] == "A@relay.invalid"

@@ -1,0 +1,251 @@
+"""What fails by itself rests, what is not in force yet is not taken for done, all else goes on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from consentclient import ReportOutcome
+from registry_sync import EppRegistry, RegistryUnavailable, State
+from registry_sync._summary import Summary
+from tests.registry_sync.scene import EMAIL, VOICE, Scene, complaints, contact, domain, ended
+
+
+def _people(*names: str) -> list[dict[str, Any]]:
+    return [*map(contact, names), *(domain(f"{one}.no", one) for one in names)]
+
+
+class _Failing:
+    """An adapter for which commands about some contacts end without an answer."""
+
+    def __init__(self, real: EppRegistry, *handles: str) -> None:
+        self.handles = set(handles)
+        self.tried: list[str] = []
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    async def update_contact(self, handle: str, **options: Any) -> Any:
+        self.tried.append(handle)
+        if handle in self.handles:
+            raise RegistryUnavailable("no answer")
+        return await self._real.update_contact(handle, **options)
+
+
+@asynccontextmanager
+async def _failing(scene: Scene, *handles: str) -> AsyncIterator[_Failing]:
+    async with scene.adapter("no", scene.registries["no"]) as real:
+        yield _Failing(real, *handles)
+
+
+async def test_one_that_always_fails(scene: Scene) -> None:
+    """One contact that always fails is not reached, after a few attempts; all others are."""
+    await scene.has(*_people("A", "B", "C"))
+    for one in "ABC":
+        await scene.give(f"account:{one}", EMAIL)
+    async with _failing(scene, "B") as adapter:
+        sync = await scene.reconcile(adapters={"no": adapter})
+    with State(scene.state_file) as state:
+        waiting = state.waiting()
+    await scene.settle()
+
+    assert sync.summary == Summary(hidden=2, not_reached=1)
+    assert adapter.tried == ["A", "B", "C", *"BBBBB"]
+    assert scene.pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6])
+    assert waiting == {"no": 1}
+    assert scene.seen() == await scene.wanted()
+
+
+async def test_a_withdrawal_behind_one_that_fails(scene: Scene) -> None:
+    """A withdrawal does not wait for one that always fails, nor for the end of its rest."""
+    await scene.has(*_people("A", "B"))
+    await scene.give("account:A", EMAIL)
+    await scene.give("account:B", EMAIL)
+    await scene.settle()
+    await scene.withdraw("account:A", EMAIL)
+    rests = asyncio.Event()
+
+    async def for_ever(_seconds: float) -> None:
+        rests.set()
+        await asyncio.Event().wait()
+
+    async with (
+        _failing(scene, "A") as adapter,
+        scene.job(adapters={"no": adapter}, pause=for_ever) as sync,
+    ):
+        following = asyncio.create_task(sync.follow())
+        async with asyncio.timeout(30):
+            await rests.wait()
+            before = await scene.head()
+            await scene.withdraw("account:B", EMAIL)
+            report = await scene.next_report(before)
+        await ended(following)
+
+    assert report.subject_id == "account:B"
+    assert scene.seen() == {("no", "A"): {"email"}, ("no", "B"): set()}
+    assert sync.summary.not_reached == 1
+
+
+async def test_what_is_said_again_ends_the_rest(scene: Scene) -> None:
+    """A change of what rests is tried at once: it may be the one that goes through."""
+    await scene.has(*_people("A"))
+    await scene.settle()
+    await scene.give("account:A", EMAIL)
+    rests = asyncio.Event()
+
+    async def for_ever(_seconds: float) -> None:
+        rests.set()
+        await asyncio.Event().wait()
+
+    async with (
+        _failing(scene, "A") as adapter,
+        scene.job(adapters={"no": adapter}, pause=for_ever) as sync,
+    ):
+        following = asyncio.create_task(sync.follow())
+        async with asyncio.timeout(30):
+            await rests.wait()
+            adapter.handles.clear()
+            before = await scene.head()
+            await scene.give("account:A", VOICE)
+            await scene.next_report(before)
+        await ended(following)
+
+    assert scene.seen()["no", "A"] == {"email", "voice"}
+
+
+async def test_everything_fails(scene: Scene) -> None:
+    """Where three different commands fail in a row, it is the registry that is down."""
+    await scene.has(*_people(*"ABCDE"))
+    tries: list[int] = []
+    async with _failing(scene, *"ABCDE") as adapter:
+
+        async def comes_back(_seconds: float) -> None:
+            tries.append(len(adapter.tried))
+            if len(tries) == 2:
+                adapter.handles.clear()
+
+        sync = await scene.settle(adapters={"no": adapter}, pause=comes_back)
+
+    assert tries == [3, 6]
+    assert sync.summary == Summary(hidden=5)
+    assert scene.seen() == await scene.wanted()
+
+
+async def _reviewed(scene: Scene) -> None:
+    """From here on a change is in force once somebody has approved of it."""
+    await scene.has(*_people("A", "B"))
+    await scene.give("account:B", EMAIL)
+    await scene.settle()
+    scene.registries["no"].registry.reviews = True
+    scene.forget()
+
+
+def _sent(scene: Scene) -> int:
+    return scene.registries["no"].received.count("contact:update")
+
+
+async def test_not_in_force_yet(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """What is accepted with 1001 is neither done nor reported; it is once the registry holds it."""
+    await _reviewed(scene)
+    await scene.give("account:A", EMAIL)
+    told, sent = len(await scene.reports()), _sent(scene)
+    first = await scene.settle()
+    waits = await scene.reconcile()
+    reported = len(await scene.reports()) - told
+    scene.registries["no"].registry.decide(approve=True)
+    then = await scene.settle()
+
+    assert first.summary == Summary(not_reached=1)
+    assert waits.summary == Summary(unchanged=1, not_reached=1)
+    assert "accepted and not in force yet" in caplog.text
+    assert reported == 0
+    assert then.summary.failed == 0
+    assert _sent(scene) == sent + 1
+    assert (await scene.reports())[-1].outcome is ReportOutcome.APPLIED
+    assert scene.seen()["no", "A"] == {"email"}
+
+
+async def test_a_review_that_says_no(scene: Scene) -> None:
+    """What the registry has dropped is told again: a withdrawal is not forgotten."""
+    await _reviewed(scene)
+    await scene.withdraw("account:B", EMAIL)
+    await scene.settle()
+    scene.registries["no"].registry.decide(approve=False)
+    scene.registries["no"].registry.reviews = False
+    then = await scene.settle()
+
+    assert then.summary == Summary(hidden=1)
+    assert scene.seen()["no", "B"] == set()
+
+
+async def test_a_withdrawal_of_what_is_pending(scene: Scene) -> None:
+    """What is taken back while it waits is hidden as soon as the registry takes a command."""
+    await _reviewed(scene)
+    registry = scene.registries["no"].registry
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    await scene.withdraw("account:A", EMAIL)
+    waits = await scene.settle()
+    registry.decide(approve=True)
+    shown = scene.seen()["no", "A"]
+    registry.reviews = False
+    await scene.settle()
+
+    assert waits.summary == Summary(not_reached=1)
+    assert all(one.outcome is ReportOutcome.APPLIED for one in await scene.reports())
+    assert shown == {"email"}
+    assert scene.seen()["no", "A"] == set()
+
+
+@pytest.mark.parametrize(("name", "at"), [("afnic", "a.fr"), ("ca", "a.ca")])
+async def test_an_extension_that_is_not_in_force_yet(scene: Scene, name: str, at: str) -> None:
+    """Of an extension it is not seen what became of it: it waits, and is told once more."""
+    await scene.has(contact("A"), domain(at, "A"))
+    await scene.settle()
+    registry = scene.registries[name].registry
+    registry.reviews = True
+    told = len(await scene.reports())
+    await scene.give("account:A")
+    first = await scene.settle()
+    second = await scene.settle()
+    registry.decide(approve=True)
+    registry.reviews = False
+    then = await scene.settle()
+
+    assert first.summary == second.summary == Summary(not_reached=1)
+    assert then.summary.failed == 0
+    assert [one.outcome for one in (await scene.reports())[told:]] == [ReportOutcome.APPLIED]
+    assert scene.seen() == await scene.wanted()
+
+
+async def test_a_greeting_that_contradicts(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """A registry that hides where it is taken for one that shows is told nothing."""
+    await scene.has(*_people("A"), contact("B"), domain("b.uk", "B"))
+    registry = scene.registries["no"].registry
+    registry.policy = type(registry.policy)(registry.dialect, True, frozenset())
+    await scene.give("account:A", EMAIL)
+    sync = await scene.reconcile()
+    nothing = _sent(scene)
+    server = scene.registries["no"]
+    async with EppRegistry(
+        server.host,
+        server.port,
+        client=registry.client,
+        password=registry.password,
+        plain=True,
+        prompt=True,
+        hides=False,
+    ) as told:
+        trusted = await scene.reconcile(adapters={"no": told})
+
+    assert sync.summary == Summary(hidden=1, not_reached=1)
+    assert complaints(caplog)[-1][1] == (
+        "no was not reached: its greeting says that it hides by default, "
+        "and its profile that it shows"
+    )
+    assert nothing == 0
+    assert trusted.summary.hidden == 1
+    assert _sent(scene) == 1

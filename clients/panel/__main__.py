@@ -1,6 +1,7 @@
 """`consent-panel`: serves the panel until it is told to stop.
 
-Exit codes: 0 stopped, 64 settings, keys or directory cannot be used.
+Standard output says where it listens, once it answers. Exit codes: 0 stopped, 64
+settings, keys, directory or address cannot be used.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ import grpc
 from consentclient import AsyncConsentClient
 from panel._app import create_app
 from panel._people import KeysInvalid
-from panel._serving import Server, config
+from panel._serving import CannotListen, Server, bound, config
 from panel._settings import Settings, SettingsInvalid
 from registry_sync import DirectoryInvalid, JsonLines
 
@@ -37,7 +38,7 @@ def main(**given: Any) -> None:
     try:
         settings = Settings.read(os.environ, **given)
         asyncio.run(_serve(settings))
-    except (SettingsInvalid, KeysInvalid, DirectoryInvalid) as error:
+    except (SettingsInvalid, KeysInvalid, DirectoryInvalid, CannotListen) as error:
         for line in str(error).splitlines():
             click.echo(f"consent-panel: {line}", err=True)
         sys.exit(_USAGE)
@@ -48,9 +49,20 @@ async def _serve(settings: Settings) -> None:
         directory = None
         if settings.directory is not None:
             directory = stack.enter_context(JsonLines(settings.directory))
+        listener = stack.enter_context(bound(settings))
+        settings = settings.at(listener.getsockname()[1])
         async with AsyncConsentClient(settings.target, credentials=credentials(settings)) as client:
             app = create_app(settings, client, directory)
-            await Server(config(app, settings)).serve()
+            server = Server(config(app, settings), lambda: click.echo(_where(settings)))
+            await server.serve([listener])
+
+
+def _where(settings: Settings) -> str:
+    """Where the panel is, after a warning if everybody on this machine can be anybody there."""
+    where = f"the panel listens on {settings.listen} and is found at {settings.url}"
+    if settings.jwt_keys is not None:
+        return where
+    return f"LOCAL SIGN-IN IS ON: whoever is on this machine can sign in as anybody\n{where}"
 
 
 def credentials(settings: Settings) -> grpc.ChannelCredentials | None:
@@ -66,4 +78,4 @@ def credentials(settings: Settings) -> grpc.ChannelCredentials | None:
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="consent-panel")

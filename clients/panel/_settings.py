@@ -4,7 +4,7 @@ import ipaddress
 import re
 import zoneinfo
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,9 +30,10 @@ class Settings:
     """How the panel runs. Each is set by `CONSENT_PANEL_` and its name in capitals."""
 
     listen: str = "127.0.0.1:8000"
-    """Host and port; behind a proxy that speaks TLS to the world."""
+    """Host and port; behind a proxy that speaks TLS to the world. Port 0 takes any that is free."""
     url: str = "http://127.0.0.1:8000"
-    """Where customers find the panel, without a path. Only a loopback address may be http."""
+    """Where customers find the panel, without a path; by default where it listens. Only a loopback
+    address may be http."""
     also_hosts: frozenset[str] = frozenset()
     """Other host names that it answers under, separated by commas."""
     trusted_proxies: str = ""
@@ -88,6 +89,12 @@ class Settings:
         """The host names that are ours."""
         return self.also_hosts | {urlsplit(self.url).hostname or ""}
 
+    def at(self, port: int) -> "Settings":
+        """The settings as they are once a port was found for port 0."""
+        found = f"{self.listen.rpartition(':')[0]}:{port}"
+        here = self.url == f"http://{self.listen}"
+        return replace(self, listen=found, url=f"http://{found}" if here else self.url)
+
     @classmethod
     def read(cls, environment: Mapping[str, str], **given: object) -> "Settings":
         """Reads the environment; what is given otherwise, and not None, has precedence.
@@ -111,6 +118,8 @@ class Settings:
             for variable in sorted(environment)
             if variable.startswith(PREFIX) and variable not in known
         ]
+        if "listen" in values:
+            values.setdefault("url", f"http://{values['listen']}")
         settings = cls(**values)
         if not mistakes:
             # What could not be read must not be told again as not set.

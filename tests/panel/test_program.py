@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -19,9 +18,20 @@ def start(folder: Path, *arguments: str, **settings: str) -> subprocess.Popen[st
     return subprocess.Popen(
         [sys.executable, "-m", "panel", *arguments],
         env={**kept, "TMPDIR": str(folder), **settings},
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def told(running: subprocess.Popen[str]) -> list[str]:
+    """What it says once it answers; the last word is where it is found."""
+    assert running.stdout is not None
+    lines = []
+    while "is found at" not in (line := running.stdout.readline()):
+        assert line, "it does not start"
+        lines.append(line.strip())
+    return [*lines, line.split()[-1]]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -30,34 +40,45 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signa
     directory, folder = tmp_path / "directory.jsonl", tmp_path / "tmp"
     directory.write_text('{"contact": "C-1", "account": "customer:ann"}\n')
     folder.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        listen = f"127.0.0.1:{free.getsockname()[1]}"
     running = start(
         folder,
-        *("--listen", listen, "--directory", str(directory), "--local-sign-in"),
+        *("--listen", "127.0.0.1:0", "--directory", str(directory), "--local-sign-in"),
         CONSENT_PANEL_TARGET="127.0.0.1:1",
     )
-    until = time.monotonic() + SECONDS
-    while True:
-        try:
-            page = httpx.get(f"http://{listen}/sign-in")
-            break
-        except httpx.TransportError:
-            assert running.poll() is None
-            assert time.monotonic() < until
-            time.sleep(0.05)
-    link = httpx.post(
-        f"http://{listen}/unsubscribe/secret-token", data={"List-Unsubscribe": "One-Click"}
-    )
+    warning, url = told(running)
+    page = httpx.get(f"{url}/sign-in")
+    link = httpx.post(f"{url}/unsubscribe/secret-token", data={"List-Unsubscribe": "One-Click"})
     running.send_signal(number)
     _, err = running.communicate(timeout=SECONDS)
 
     assert (page.status_code, link.status_code) == (200, 503)
     assert running.returncode == 0
+    assert warning.startswith("LOCAL SIGN-IN IS ON")
     assert "secret-token" not in err
     assert "the consent service did not answer" in err
     assert list(folder.iterdir()) == []
+
+
+def test_where_it_is_found_may_be_somewhere_else(tmp_path: Path) -> None:
+    """Behind a proxy links lead to the proxy, whatever the port is here."""
+    arguments = ("--listen", "localhost:0", "--url", "https://privacy.example", "--local-sign-in")
+    running = start(tmp_path, *arguments)
+    *_, url = told(running)
+    running.terminate()
+    running.communicate(timeout=SECONDS)
+
+    assert url == "https://privacy.example"
+
+
+def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
+    """In one line."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        running = start(tmp_path, "--listen", listen, "--local-sign-in")
+        _, err = running.communicate(timeout=SECONDS)
+
+    assert running.returncode == 64
+    assert err.splitlines() == [f"consent-panel: cannot listen on {listen}: Address already in use"]
 
 
 def test_a_directory_that_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -108,3 +108,12 @@ def test_the_program_tells_its_mistakes() -> None:
         "consent-panel: CONSENT_PANEL_LISTEN: must be HOST:PORT",
         "consent-panel: CONSENT_PANEL_RATE: must be a whole number",
     ]
+
+
+def test_without_an_address_for_customers_it_is_the_one_it_listens_on() -> None:
+    """Links lead to it, whatever port was found."""
+    usual = Settings.read({}, local_sign_in="true", listen="127.0.0.1:0").at(8123)
+    behind = Settings.read({}, local_sign_in="true", url="https://privacy.example").at(8123)
+
+    assert (usual.listen, usual.url) == ("127.0.0.1:8123", "http://127.0.0.1:8123")
+    assert (behind.listen, behind.url) == ("127.0.0.1:8123", "https://privacy.example")

@@ -3,6 +3,8 @@
 PYTHON  ?= python3
 WORKERS ?= 2
 STORE   ?= sqlite:///data/consent.db
+PANEL   ?= 127.0.0.1:8000
+DOMAINS ?= docs/examples/directory.jsonl
 
 BIN       := .venv/bin
 INSTALLED := .venv/.installed
@@ -25,9 +27,9 @@ help: ## Say what can be made
 
 install: $(INSTALLED) ## Make .venv/ with the service, its clients and the tools
 
-run: $(INSTALLED) ## Serve in the foreground, from a file in data/
-	@mkdir -p data
-	$(BIN)/consentsvc serve --store $(STORE)
+run: $(INSTALLED) ## Serve in the foreground with the panel beside it, from a file in data/
+	@mkdir -p data/outbox
+	$(BIN)/consentsvc run --store $(STORE) --panel $(PANEL) --directory $(DOMAINS) --outbox data/outbox
 
 demo: $(INSTALLED) ## See consent given, used and withdrawn
 	$(BIN)/consentsvc demo

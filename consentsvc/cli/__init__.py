@@ -10,7 +10,7 @@ that `consentsvc --help` answers at once.
 | 2 | could not find out: service unreachable, too slow or broken; `filter` left a row unchecked |
 | 3 | the service refused the request: bad input, unknown purpose, conflict |
 | 64 | the command line, or a file named on it, cannot be used as it is |
-| 78 | `serve` only: settings, store or catalogue do not let it start |
+| 78 | `serve` and `run` only: settings, store or catalogue do not let it start |
 | 130 | interrupted (Ctrl-C) |
 | 141 | the output cannot be written: nobody reads it any more |
 
@@ -29,7 +29,9 @@ from consentsvc.cli.events import events
 from consentsvc.cli.filtering import filter_command
 from consentsvc.cli.publication import publication
 from consentsvc.cli.rights import rights
+from consentsvc.cli.running import run
 from consentsvc.cli.serving import serve
+from consentsvc.cli.showing import panel
 from consentsvc.cli.verifying import verify
 
 __all__ = ["main"]
@@ -46,6 +48,8 @@ def main() -> None:
 
 _COMMANDS = (
     serve,
+    panel,
+    run,
     check,
     filter_command,
     consents,

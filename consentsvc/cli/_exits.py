@@ -34,7 +34,7 @@ Exit codes:
        filter not checked
     3  the service refused the request: bad input, unknown purpose, conflict
    64  the command line, or a file named on it, cannot be used as it is
-   78  serve only: the settings, the store or the catalogue do not let it start
+   78  serve and run only: the settings, the store or the catalogue do not let it start
   130  interrupted (Ctrl-C)
   141  the output cannot be written"""
 

@@ -1,5 +1,6 @@
 """The story that `consentsvc demo` tells, each step held against what it must lead to."""
 
+import asyncio
 import csv
 import time
 from contextlib import aclosing
@@ -16,12 +17,13 @@ from consentclient import (
     Scope,
 )
 from consentsvc.cli import _printing
-from consentsvc.cli._background import server
+from consentsvc.cli._background import panel, server
 from consentsvc.cli._exits import Ended, Exit
 from consentsvc.cli._filter import Summary, filter_list
 from consentsvc.cli._publishing import DOMAIN, HANDLE, publishing
 from consentsvc.cli._recipients import Recipients, Results
 from consentsvc.cli._sample import NEWSLETTER, RESELLER, WHOIS, Customer, load
+from consentsvc.cli._visiting import Visit
 from consentsvc.storage.opening import sqlite_path
 from consentsvc.storage.verify import verify
 
@@ -53,9 +55,10 @@ class Story:
                 events = await self._load(client)
                 allowed = await self._send(client)
                 await self._withdraw(client, allowed)
-                head = await self._click(client, allowed)
+                await self._click(client, allowed)
+                head = await self._turn(client, target, allowed)
                 await self._ask_for_more(client)
-                await self._follow(client, head, events + 2)
+                await self._follow(client, head, events + 3)
                 head = await self._publish(client)
             self._verify(head)
 
@@ -103,7 +106,7 @@ class Story:
         _hold(set(still) == set(allowed) - {person}, f"{person} is left out, and nobody else")
         _hold(refused[person] == "WITHDRAWN", "and the refused file says why")
 
-    async def _click(self, client: AsyncConsentClient, allowed: dict[str, str]) -> int:
+    async def _click(self, client: AsyncConsentClient, allowed: dict[str, str]) -> None:
         person, token = list(allowed.items())[1]
         self._begin(
             "Another one clicks on the link in an e-mail, without signing in",
@@ -115,6 +118,21 @@ class Story:
         _hold(decision.reason is Reason.WITHDRAWN, f"{person} is not written to any more")
         again = await client.redeem(token)
         _hold(again.effect is Effect.UNCHANGED, "a second click succeeds and changes nothing")
+
+    async def _turn(self, client: AsyncConsentClient, target: str, allowed: dict[str, str]) -> int:
+        person = list(allowed)[2]
+        self._begin(
+            "A third one opens the panel and turns the switch off",
+            f"consentsvc panel --target {target} --local-sign-in",
+            f"consentsvc check {person} {NEWSLETTER}",
+        )
+        async with panel(self._folder, target) as url:
+            _say(f"it is found at {url}")
+            before = await client.check(person, NEWSLETTER)
+            _hold(before.permitted, f"{person} is written to")
+            await asyncio.to_thread(_turn_off, Visit(url), person)
+            decision = await client.check(person, NEWSLETTER)
+        _hold(decision.reason is Reason.WITHDRAWN, "the mailer’s very next check is refused")
         return decision.position or 0
 
     async def _ask_for_more(self, client: AsyncConsentClient) -> None:
@@ -238,6 +256,20 @@ class Story:
         for command in commands:
             print(f"   $ {command}")
         print()
+
+
+def _turn_off(visit: Visit, person: str) -> None:
+    """Signs in and turns a switch, through the pages and forms that a browser gets."""
+    entrance = visit.get("/sign-in").one("/sign-in")
+    _hold(entrance is not None, "the panel asks who it is: POST /sign-in")
+    choices = visit.send(entrance or {}, customer=person)
+    switch = choices.one("/choices/turn", purpose=NEWSLETTER, turn="off")
+    _hold(switch is not None, "it shows the switch, and it is on: POST /choices/turn")
+    after = visit.send(switch or {})
+    _hold(
+        after.one("/choices/turn", purpose=NEWSLETTER, turn="on") is not None,
+        "it shows the switch, and it is off",
+    )
 
 
 def _columns(file: Path, name: str) -> dict[str, str]:

@@ -28,14 +28,15 @@ def demo(customers: int) -> None:
     """
     import uvloop
 
-    from consentsvc.cli._background import ServerFailed
+    from consentsvc.cli._background import ServerFailed, quietly, until_told
     from consentsvc.cli._sample import customers as sample
     from consentsvc.cli._story import Story
 
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="consentsvc-demo-") as folder, told("the server"):
         try:
-            uvloop.run(Story(Path(folder), sample(customers)).tell())
+            with quietly():
+                uvloop.run(until_told(Story(Path(folder), sample(customers)).tell()))
         except ServerFailed as error:
             raise Ended(Exit.UNKNOWN, *str(error).splitlines()) from error
     print(f"\nAll of it held, in {time.monotonic() - began:.1f} seconds. Nothing is left behind.")

@@ -23,6 +23,8 @@ def test_the_story_holds(tmp_path: Path) -> None:
         assert f"$ consentsvc {command}" in told
     for command in ("check", "events watch", "verify"):
         assert f"$ consentsvc {command}" in told
+    assert "$ consentsvc panel" in told
+    assert "the mailer’s very next check is refused" in told
     assert "$ registry-sync run" in told
     assert told.count("<contact:update ") == 2
     assert told.count("<contact:email/>") == 1
@@ -40,15 +42,16 @@ def test_a_step_that_does_not_hold_is_1(monkeypatch: pytest.MonkeyPatch) -> None
     assert "All of it held" not in ran.stdout
 
 
-def test_an_interrupt_leaves_nothing(tmp_path: Path) -> None:
-    """Ctrl-C in the midst stops the server too, and removes what was written."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    """A signal in the midst stops the server too, and removes what was written."""
     with start(
         "demo", "--customers", 5_000, env=environment(TMPDIR=str(tmp_path), PYTHONUNBUFFERED="1")
     ) as running:
         assert running.stdout is not None
         while b"2. 5,000 customers" not in running.stdout.readline():
             assert running.poll() is None
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         _, err = running.communicate(timeout=SECONDS)
 
     assert running.returncode == 130

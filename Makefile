@@ -19,7 +19,7 @@ PYTEST  := $(BIN)/pytest --numprocesses auto --maxprocesses $(WORKERS)
 RESOLVE := $(BIN)/uv --quiet --no-config --system-certs pip compile $(LOCK) --universal --python-version 3.11 \
            --generate-hashes --no-header --no-annotate
 
-.PHONY: help install run demo test soak coverage bench check lint types imports deps proto-lint \
+.PHONY: help install run demo test browser soak coverage bench check lint types imports deps proto-lint \
         proto-breaking proto-check proto lock clean
 
 help: ## Say what can be made
@@ -34,14 +34,17 @@ run: $(INSTALLED) ## Serve in the foreground with the panel beside it, from a fi
 demo: $(INSTALLED) ## See consent given, used and withdrawn
 	$(BIN)/consentsvc demo
 
-test: $(INSTALLED) ## Run the tests
+test: browser ## Run the tests
 	$(PYTEST)
 
-soak: $(INSTALLED) ## Run the tests, the long ones in full
+soak: browser ## Run the tests, the long ones in full
 	$(PYTEST) -m "soak or not soak" --timeout 3600
 
-coverage: $(INSTALLED) ## Run the tests and list the lines that they miss
+coverage: browser ## Run the tests and list the lines that they miss
 	$(PYTEST) --cov
+
+browser: $(INSTALLED)
+	@tools/browser.sh
 
 bench: $(INSTALLED) ## Measure
 	@GRPC_VERBOSITY=NONE $(BIN)/python -m tests.benchmarks
@@ -83,14 +86,14 @@ lock: $(INSTALLED) ## Pin anew in requirements/ what pyproject.toml asks for
 clean: ## Remove what was made, but no data
 	rm -rf .venv .venv-proto build dist .*_cache .hypothesis .coverage .coverage.*
 
-$(INSTALLED): pyproject.toml requirements/dev.txt tools/bootstrap.sh
+$(INSTALLED): pyproject.toml requirements/dev.txt tools/bootstrap.sh tools/debian.sh
 	@echo "Installing into .venv/, which takes about half a minute"
 	@tools/bootstrap.sh "$(PYTHON)" .venv
 	@$(BIN)/python $(LOCKED) requirements/dev.txt
 	@$(BIN)/python $(INSTALL) --no-build-isolation --editable .
 	@touch $@
 
-$(GENERATOR): requirements/proto.txt tools/bootstrap.sh
+$(GENERATOR): requirements/proto.txt tools/bootstrap.sh tools/debian.sh
 	@echo "Installing into .venv-proto/"
 	@tools/bootstrap.sh "$(PYTHON)" .venv-proto
 	@$(PROTO_BIN)/python $(LOCKED) requirements/proto.txt

@@ -4,18 +4,11 @@
 set -eu
 python=$1
 venv=$2
+. "$(dirname "$0")/debian.sh"
 
 fail() {
     echo "$*" >&2
     exit 1
-}
-
-install_debian() {
-    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
-    echo "Installing $* with apt-get"
-    export DEBIAN_FRONTEND=noninteractive PATH="$PATH:/usr/sbin:/sbin"  # dpkg insists on sbin
-    apt-get update -qq
-    apt-get install -qq -y --no-install-recommends "$@" >/dev/null
 }
 
 "$venv/bin/python" -m pip --version >/dev/null 2>&1 && exit

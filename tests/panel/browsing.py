@@ -1,14 +1,20 @@
-"""A real browser for the journeys; where there is none, the tests say so and are skipped."""
+"""A real browser for the journeys; where there is none, the tests say so and are skipped.
 
+One browser serves all journeys of a process, so they run on the session's loop: to start it takes
+longer than most journeys. Each journey has a window, a panel and a service of its own.
+"""
+
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import BrowserContext, Page, Playwright, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Error as BrowserError
 
 from tests.panel.making import Panel
 
@@ -16,9 +22,7 @@ SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 LANGUAGES = {"en": "en-GB", "fr": "fr-FR"}
 SIZES = {"desktop": {"width": 1280, "height": 900}, "phone": {"width": 390, "height": 844}}
 
-CHROMIUM = next(
-    (found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None
-)
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -28,9 +32,7 @@ _ARGUMENTS = [
     "--no-first-run",
 ]
 
-needs_chromium = pytest.mark.skipif(
-    CHROMIUM is None, reason="Chromium is not installed (apt-get install chromium)"
-)
+journey = pytest.mark.asyncio(loop_scope="session")
 
 
 class Look(NamedTuple):
@@ -47,18 +49,42 @@ class Look(NamedTuple):
         return f"{self.language}-{self.size}{dark}{script}"
 
 
-LOOKS = [
-    Look("en", "desktop"),
+# Two that differ in everything show most of what can go wrong. The others are for the long tests.
+SHORT = [Look("en", "desktop"), Look("fr", "phone", "dark", javascript=False)]
+LONG = [
     Look("fr", "phone", "dark"),
     Look("fr", "desktop", javascript=False),
     Look("en", "phone", javascript=False),
 ]
-looks = pytest.mark.parametrize("look", LOOKS, ids=str)
+looks = pytest.mark.parametrize(
+    "look", [*SHORT, *(pytest.param(one, marks=pytest.mark.soak) for one in LONG)], ids=str
+)
 
 
-async def opened(playwright: Playwright, look: Look) -> tuple[BrowserContext, Page]:
+def missing(reason: str) -> NoReturn:
+    """Skips the journeys; where everything has to run, that fails instead."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    """Chromium, as the system has it."""
+    found = next((path for name in _NAMES if (path := shutil.which(name))), None)
+    if found is None:
+        missing("there is no Chromium: tools/browser.sh installs it where the system allows")
+    async with async_playwright() as playwright:
+        try:
+            browser = await playwright.chromium.launch(executable_path=found, args=_ARGUMENTS)
+        except BrowserError as error:
+            missing(f"Chromium does not start: {error.message.splitlines()[0]}")
+        yield browser
+        await browser.close()
+
+
+async def opened(browser: Browser, look: Look) -> tuple[BrowserContext, Page]:
     """A fresh window."""
-    browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
     phone = look.size == "phone"
     context = await browser.new_context(
         locale=LANGUAGES[look.language],
@@ -74,10 +100,12 @@ async def opened(playwright: Playwright, look: Look) -> tuple[BrowserContext, Pa
 
 
 @asynccontextmanager
-async def window(panel: Panel, look: Look, subject: str | None = None) -> AsyncIterator[Page]:
+async def window(
+    browser: Browser, panel: Panel, look: Look, subject: str | None = None
+) -> AsyncIterator[Page]:
     """A window on the panel; with a subject, signed in as they would in a demonstration."""
-    async with async_playwright() as playwright:
-        context, page = await opened(playwright, look)
+    context, page = await opened(browser, look)
+    try:
         foreign: list[str] = []
 
         def note(request: Any) -> None:
@@ -97,6 +125,7 @@ async def window(panel: Panel, look: Look, subject: str | None = None) -> AsyncI
         # Whatever was done: nothing came from elsewhere, and the policy had nothing to refuse.
         assert foreign == []
         assert [one for one in errors if "Content Security Policy" in one] == []
+    finally:
         await context.close()
 
 
@@ -108,9 +137,8 @@ async def shot(page: Page, name: str, look: Look) -> None:
 
 async def sound(page: Page, look: Look) -> None:
     """Axe finds nothing, and nothing has to be scrolled sideways."""
-    if not look.javascript:
-        return  # axe is a script
-    found = await Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    if look.javascript:  # axe is a script
+        found = await Axe().run(page, options={"resultTypes": ["violations"]})
+        assert found.violations_count == 0, found.generate_report()
     wide = await page.evaluate("document.documentElement.scrollWidth > innerWidth")
     assert not wide

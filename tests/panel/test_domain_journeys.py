@@ -3,30 +3,31 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-from playwright.async_api import expect
+import pytest_asyncio
+from playwright.async_api import Browser, expect
 
+from consentclient import Actor, ActorKind
 from panel._texts import texts
-from tests.panel.browsing import Look, looks, needs_chromium, shot, sound, window
+from tests.panel.browsing import Look, journey, looks, shot, sound, window
 from tests.panel.making import Panel, serving
 from tests.panel.registrar import ANN, LINES
 from tests.support.clock import FakeClock
 
-pytestmark = [needs_chromium, pytest.mark.soak]
+pytestmark = journey
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def panel(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Panel]:
     async with serving(tmp_path, clock, LINES, rate=0) as panel:
         yield panel
 
 
 @looks
-async def test_publishing_and_hiding(panel: Panel, look: Look) -> None:
+async def test_publishing_and_hiding(browser: Browser, panel: Panel, look: Look) -> None:
     """From a contact's switch to an exception for one domain, with the preview beside it."""
     t = texts(look.language, panel.settings.time_zone)
     phone = t("group.phone")
-    async with window(panel, look, ANN) as page:
+    async with window(browser, panel, look, ANN) as page:
         await page.get_by_role("link", name=t("base.domains"), exact=True).click()
         await sound(page, look)
         row = page.locator(".row").filter(has_text="C-1")
@@ -54,3 +55,44 @@ async def test_publishing_and_hiding(panel: Panel, look: Look) -> None:
         await expect(page.get_by_role("switch")).to_have_count(0)
         await sound(page, look)
         await shot(page, "domain-us", look)
+
+
+@looks
+async def test_an_ending_that_nobody_knows(browser: Browser, panel: Panel, look: Look) -> None:
+    """Nothing is published, no switch pretends otherwise, and the page says why."""
+    t = texts(look.language, panel.settings.time_zone)
+    async with window(browser, panel, look, ANN) as page:
+        await page.get_by_role("link", name=t("base.domains"), exact=True).click()
+        await page.get_by_role("link", name="durand.unheard-of").click()
+        await expect(page.get_by_role("switch")).to_have_count(0)
+        await expect(page.locator(".switches")).to_contain_text(t("why.unknown_profile"))
+        await expect(page.locator(".preview")).not_to_contain_text("Durand")
+        await sound(page, look)
+        await shot(page, "domain-unknown", look)
+
+
+async def test_every_page_in_the_dark_on_a_phone(browser: Browser, panel: Panel) -> None:
+    """What the journeys look at in the light and on a wide screen is sound in the dark too."""
+    look = Look("fr", "phone", "dark")
+    await panel.client.restrict("customer:x", actor=Actor(ActorKind.OPERATOR, "op7"), channel="c")
+    async with window(browser, panel, look) as page:
+        for path in ("sign-in", "unsubscribe/x", "confirm/x", "prompts", "nowhere"):
+            await page.goto(f"{panel.url}/{path}")
+            await sound(page, look)
+    async with window(browser, panel, look, "customer:x") as page:
+        await sound(page, look)
+    async with window(browser, panel, look, ANN) as page:
+        await page.locator("#chat_cookies").get_by_role("switch").click()
+        for details in await page.locator("#chat_cookies summary").all():
+            await details.click()
+        await sound(page, look)
+        await shot(page, "choices", look)
+        await page.goto(f"{panel.url}/history")
+        await page.locator("summary").first.click()
+        await sound(page, look)
+        await shot(page, "history", look)
+        await page.goto(f"{panel.url}/domains")
+        await sound(page, look)
+        await page.get_by_role("link", name="lilas.cz").click()
+        await sound(page, look)
+        await shot(page, "domain", look)

@@ -36,6 +36,10 @@ class Texts:
         """Whether there is such a text: words of the service may be newer than the panel."""
         return name in self._flat
 
+    def did(self, action: str) -> str:
+        """What was done, as evidence tells it; in English where it was another program's act."""
+        return self._flat.get("did." + action.replace(" ", "_"), action)
+
     def number(self, number: int) -> str:
         """A number as the language groups its digits."""
         return f"{number:,}".replace(",", self._flat["dates.thousands"])

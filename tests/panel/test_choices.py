@@ -241,6 +241,6 @@ async def test_a_purpose_that_asks_by_mail_where_no_mail_goes_out(
         )
 
         assert "reseller42.newsletter" not in offered
-        assert "asked for by e-mail only" in page.text
+        assert "through an e-mail only" in page.text
         assert refused.status_code == 400
         assert await decided(panel, "reseller42.newsletter") is Reason.NEVER_ASKED

@@ -3,7 +3,7 @@
 import json
 from datetime import timedelta
 
-from consentclient import Action, Actor, ActorKind, Change, ContactField, Scope
+from consentclient import Action, Actor, ActorKind, Change, ContactField, Evidence, Scope
 from tests.panel.making import Panel, Reader
 from tests.support.clock import FakeClock
 
@@ -50,6 +50,21 @@ async def test_an_entry_tells_who_where_and_on_which_text(panel: Panel) -> None:
     for words in ("By you · in this panel", "By our staff · by letter", "one switch", "Version 1"):
         assert words in " ".join(page.split())
     assert "op7" not in page
+
+
+async def test_what_was_done_is_told_in_the_readers_language(panel: Panel) -> None:
+    """Whatever the panel records of an act; what another program recorded stands as it is."""
+    async with panel.signed_in(ANN, "fr") as reader:
+        await reader.turn("newsletter", "on")
+        await reader.send("/choices", "/choices/all", {"answer": "refuse"})
+        await panel.client.withdraw(
+            ANN, "chat_cookies", channel="phone", evidence=Evidence(action="call 12")
+        )
+        page = (await reader.get("/history")).text
+
+    assert "<dd>un bouton</dd>" in page
+    assert "<dd>«\u00a0Tout refuser\u00a0»</dd>" in page
+    assert "<dd>call 12</dd>" in page
 
 
 async def test_publication_says_how_far_it_reaches(panel: Panel) -> None:

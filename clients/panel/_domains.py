@@ -200,6 +200,8 @@ def _scope(visit: Visit, holding: Holding) -> tuple[Scope, str, str]:
         return Scope(frozenset({ContactField.ALL})), "/domains", ""
     if group not in GROUPS or contact is None or contact not in holding.contacts:
         raise FormRefused("refused.incomplete", 400)
+    if name is None and "role" in form:
+        raise FormRefused("refused.incomplete", 400)
     fields = GROUPS[group]
     if name is None:
         place = f"{contact} {group}"

@@ -1,15 +1,18 @@
 """What is tried and refused, by whoever tries it. Nothing of it changes anything."""
 
 import asyncio
+import re
 import socket
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from tests.panel.making import Panel, forms, serving
+from consentclient import EventKind
+from tests.panel.making import Panel, all_forms, forms, serving
+from tests.panel.registrar import ANN, BEN, LINES
 from tests.support.clock import FakeClock
 
-ANN, BEN = "customer:ann", "customer:ben"
 SCRIPT = "\"><script>alert('x')</script><img src=x onerror=alert(1)>"
 
 
@@ -26,6 +29,27 @@ async def test_a_form_without_its_token(panel: Panel) -> None:
 
     assert answer.status_code == 403
     assert await events(panel) == 0
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["/choices/turn", "/choices/all", "/domains/turn", "/sign-in", "/sign-out", "/language"],
+)
+async def test_every_form_needs_its_token(tmp_path: Path, clock: FakeClock, action: str) -> None:
+    """Also where nothing but a cookie would change."""
+    async with serving(tmp_path, clock, LINES, rate=0) as panel, panel.signed_in(ANN) as reader:
+        pages = [(await reader.get(path)).text for path in ("/choices", "/domains")]
+        given = {**forms(pages[1]), **forms(pages[0])}.get(action, {})
+        given.pop("token", None)
+        everything = {"turn": "on", "answer": "accept", "customer": BEN, "language": "fr"}
+        before = dict(reader.browser.cookies)
+        answer = await reader.browser.post(action, data={**given, **everything})
+        after = dict(reader.browser.cookies)
+
+        assert answer.status_code == 403
+        assert "This form cannot be accepted" in answer.text
+        assert before == after
+        assert await events(panel) + await events(panel, BEN) == 0
 
 
 @pytest.mark.parametrize("spoilt", ["", "x", "1.2.3", "99999999999.AAAA.BBBB", SCRIPT])
@@ -88,6 +112,20 @@ async def test_a_replayed_form(panel: Panel) -> None:
     assert not (await panel.client.check(ANN, "newsletter")).permitted
 
 
+async def test_a_replayed_form_about_publication(tmp_path: Path, clock: FakeClock) -> None:
+    """What was shown once is not shown again by sending that form a second time."""
+    async with serving(tmp_path, clock, LINES, rate=0) as panel, panel.signed_in(ANN) as reader:
+        given = all_forms((await reader.get("/domains")).text)["/domains/turn"][1]
+        sent = {**given, "turn": "on"}
+        first = await reader.browser.post("/domains/turn", data=sent)
+        await reader.send("/domains", "/domains/turn", {"group": "everything", "turn": "off"})
+        replayed = await reader.browser.post("/domains/turn", data=sent)
+        kinds = [one.kind async for one in panel.client.history(ANN)]
+
+    assert (first.status_code, replayed.status_code) == (303, 409)
+    assert kinds == [EventKind.CONSENT_GIVEN, EventKind.CONSENT_WITHDRAWN]
+
+
 async def test_a_form_that_is_replayed_elsewhere(panel: Panel) -> None:
     """Where the panel has forgotten that it was sent, the service has not."""
     async with panel.signed_in(ANN) as reader:
@@ -138,6 +176,90 @@ async def test_script_in_every_field(panel: Panel) -> None:
     assert "<script>alert" not in answer.text
     assert switched.headers["location"] == "/choices"
     assert await events(panel) == 0
+
+
+async def test_script_in_the_fields_about_publication(tmp_path: Path, clock: FakeClock) -> None:
+    """One at a time and all at once: refused, and nothing of it is in the answer."""
+    async with serving(tmp_path, clock, LINES, rate=0) as panel, panel.signed_in(ANN) as reader:
+        names = ("token", "shown", "contact", "domain", "role", "group", "turn")
+        for name in (*names, None):
+            given = all_forms((await reader.get("/domains")).text)["/domains/turn"][1]
+            sent = {**given, "turn": "on"} | {one: SCRIPT for one in names if name in {one, None}}
+            answer = await reader.browser.post("/domains/turn", data=sent, follow_redirects=True)
+            assert answer.status_code in {400, 403}, name
+            assert "alert(" not in answer.text
+        assert await events(panel) == 0
+
+
+async def test_script_where_no_form_of_ours_is(panel: Panel) -> None:
+    """In addresses, in the fields of links, in what a script of ours sends, in headers."""
+    async with panel.signed_in(ANN) as reader:
+        quoted = quote(SCRIPT, safe="")
+        answers = [
+            await reader.get(path)
+            for path in (
+                f"/choices?q={quoted}",
+                f"/history?page={quoted}",
+                f"/unsubscribe/{quoted}",
+                f"/confirm/{quoted}",
+                f"/prompts/{quoted}",
+                f"/static/{quoted}",
+                f"/{quoted}",
+            )
+        ]
+        post = reader.browser.post
+        for path in ("/unsubscribe/x", "/confirm/x"):
+            answers.append(await post(path, data={"List-Unsubscribe": SCRIPT, "confirm": SCRIPT}))
+        shown = {"version": SCRIPT, "locale": SCRIPT, "sha256": SCRIPT, "position": 0, "token": "t"}
+        answers.append(
+            await post(
+                "/prompts/video_embeds",
+                json={"answer": "accept", "shown": shown},
+                headers={"Origin": panel.url},
+            )
+        )
+        headers = {
+            "Accept-Language": SCRIPT,
+            "Referer": SCRIPT,
+            "Cookie": f"panel-language={SCRIPT}",
+        }
+        answers.append(await reader.browser.get("/sign-in", headers=headers))
+
+    for answer in answers:
+        if answer.headers["content-type"].startswith("text/html"):
+            assert "<script>alert" not in answer.text, answer.url
+            assert "<img src=x" not in answer.text, answer.url
+    assert await events(panel) == 0
+
+
+async def test_script_in_what_is_shown_later(tmp_path: Path, clock: FakeClock) -> None:
+    """What a browser calls itself, and what the registrar's own systems hold, is text."""
+    lines = [
+        {"contact": "C-1", "account": ANN, "kind": "natural", "values": {"name": SCRIPT}},
+        {
+            "domain": "durand.us",
+            "registered": "2024-02-01T10:00:00Z",
+            "bindings": {"registrant": "C-1"},
+        },
+    ]
+    outbox = tmp_path / "outbox"
+    outbox.mkdir()
+    async with (
+        serving(tmp_path, clock, lines, outbox=outbox, rate=0, brand=SCRIPT) as panel,
+        panel.signed_in(ANN) as reader,
+    ):
+        reader.browser.headers["User-Agent"] = SCRIPT
+        await reader.turn("reseller42.newsletter", "on")
+        domains = (await reader.get("/domains")).text
+        mark = re.search(r'<a href="(/domains/[^"]+)">durand\.us', domains)
+        assert mark is not None
+        pages = [domains, *[(await reader.get(path)).text for path in (mark[1], "/history")]]
+
+    for page in pages[:2]:
+        assert "&lt;script&gt;alert(" in page.partition("<main")[2]
+    for page in pages:
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from consentsvc.v1 import consent_service_pb2 as consent_messages
 from consentsvc.v1.consent_event_service_pb2_grpc import ConsentEventServiceStub
 from consentsvc.v1.consent_query_service_pb2_grpc import ConsentQueryServiceStub
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceStub
-from tests.benchmarks import publication
+from tests.benchmarks import panel, publication
 from tests.benchmarks.load import Figure, figure, measure, middle
 from tests.benchmarks.setting import NEWSLETTER, Running, fill, server, subject
 
@@ -60,6 +60,7 @@ class Bench:
         self.figures: list[Figure] = []
         self.ratios: dict[str, float] = {}
         self.filter_peak_mb = 0.0
+        self.pages: list[Figure] = []
 
     async def run(self) -> None:
         """Measures everything, reads first, each against a fresh server."""
@@ -73,6 +74,7 @@ class Bench:
         async with server(self._store, self._folder) as running:
             self.figures.append(await self._writes(running, "writes, 1 in flight", 500, 1))
             await self._feed(running)
+            self.pages = await panel.pages(running, self._folder)
         async with server(self._store, self._folder) as running:
             crowd = await self._writes(running, "writes, 64 in flight", 6_000, 64)
             self.figures.append(crowd)
@@ -272,7 +274,7 @@ def show(bench: Bench) -> list[str]:
     for one in bench.figures:
         table.add_row(one.name, f"{one.per_second:,.0f}", f"{one.p50_ms:.2f}", f"{one.p99_ms:.2f}")
     console.print(table)
-    ratios = Table("ratio, within this run", "measured", "floor")
+    ratios = Table("within this run", "measured", "goal")
     for name, value in bench.ratios.items():
         floor = f"≥ {FLOORS[name]:.0f}" if name in FLOORS else ""
         ratios.add_row(name, f"{value:.1f}", floor)
@@ -281,11 +283,18 @@ def show(bench: Bench) -> list[str]:
         f"{bench.filter_peak_mb:.0f}",
         f"< {FLOOR_MEMORY_MB}",
     )
+    for page in bench.pages:
+        ratios.add_row(f"{page.name}, p50 ms", f"{page.p50_ms:.0f}", f"< {panel.GOAL_MS}")
     console.print(ratios)
     missed = [name for name, floor in FLOORS.items() if bench.ratios[name] < floor]
     resolved = next(one.per_second for one in bench.figures if one.name == PUBLICATION)
     if resolved < FLOOR_PUBLICATION:
         missed.append(f"{PUBLICATION}, {FLOOR_PUBLICATION:,} a second")
+    missed += [
+        f"{page.name}, p50 below {panel.GOAL_MS} ms"
+        for page in bench.pages
+        if page.p50_ms >= panel.GOAL_MS
+    ]
     too_large = bench.filter_peak_mb >= FLOOR_MEMORY_MB
     return missed + (["memory of the filter"] if too_large else [])
 
@@ -308,6 +317,7 @@ def main() -> int:
                 "figures": [asdict(one) for one in bench.figures],
                 "ratios": bench.ratios,
                 "filter_peak_mb": bench.filter_peak_mb,
+                "pages": [asdict(one) for one in bench.pages],
             },
             indent=2,
         )

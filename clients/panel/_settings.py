@@ -61,7 +61,7 @@ class Settings:
     sign_out_url: str = ""
     """Where a customer signs out there."""
     local_sign_in: bool = False
-    """Whether anybody may sign in as anybody: for demonstrations, on a loopback address only."""
+    """Whether anybody may sign in as anybody: for demonstrations, on loopback addresses only."""
     secret_file: Path | None = None
     """At least 32 random bytes that sign forms; without it, new ones with each start."""
     brand: str = "Registrar Example"
@@ -136,8 +136,10 @@ class Settings:
             mistakes.append(f"{PREFIX}JWT_AUDIENCE: is needed with {PREFIX}JWT_KEYS")
         if self.jwt_keys is not None and bool(self.jwt_cookie) == bool(self.jwt_header):
             mistakes.append(f"{PREFIX}JWT_COOKIE or {PREFIX}JWT_HEADER: set one of them")
-        if self.local_sign_in and not is_loopback(self.listen.rpartition(":")[0]):
-            mistakes.append(f"{PREFIX}LOCAL_SIGN_IN: only if {PREFIX}LISTEN is a loopback address")
+        hosts = {self.listen.rpartition(":")[0], *self.hosts}
+        if self.local_sign_in and not all(map(is_loopback, hosts)):
+            # Also not behind a proxy, which would let the world in.
+            mistakes.append(f"{PREFIX}LOCAL_SIGN_IN: only on loopback addresses, here and in URL")
         if not self.secure and not is_loopback(urlsplit(self.url).hostname or ""):
             mistakes.append(f"{PREFIX}URL: must be https:// unless it is a loopback address")
         if (self.target_certificate is None) != (self.target_key is None):

@@ -61,13 +61,13 @@ def test_it_serves_until_it_is_told_to_stop(tmp_path: Path, number: signal.Signa
 
 def test_where_it_is_found_may_be_somewhere_else(tmp_path: Path) -> None:
     """Behind a proxy links lead to the proxy, whatever the port is here."""
-    arguments = ("--listen", "localhost:0", "--url", "https://privacy.example", "--local-sign-in")
+    arguments = ("--listen", "127.0.0.1:0", "--url", "https://localhost", "--local-sign-in")
     running = start(tmp_path, *arguments)
     *_, url = told(running)
     running.terminate()
     running.communicate(timeout=SECONDS)
 
-    assert url == "https://privacy.example"
+    assert url == "https://localhost"
 
 
 def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:

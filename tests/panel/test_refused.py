@@ -362,9 +362,7 @@ async def test_nothing_that_identifies_is_in_addresses_or_logs(
 async def test_cookies_are_out_of_reach(tmp_path: Path, clock: FakeClock) -> None:
     """Over TLS they go to this host alone, to no script, and never in the clear."""
     async with (
-        serving(
-            tmp_path, clock, url="https://panel.example", also_hosts="127.0.0.1", rate=0
-        ) as panel,
+        serving(tmp_path, clock, url="https://localhost", also_hosts="127.0.0.1", rate=0) as panel,
         panel.browser() as browser,
     ):
         answer = await browser.get("/sign-in")

@@ -1,5 +1,6 @@
 """Settings: read once, every mistake told at once."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,9 @@ from click.testing import CliRunner
 
 from panel import Settings, SettingsInvalid
 from panel.__main__ import main
+from panel._guard import _POLICY
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "panel.md"
 
 
 def mistakes(**environment: str) -> list[str]:
@@ -113,7 +117,40 @@ def test_the_program_tells_its_mistakes() -> None:
 def test_without_an_address_for_customers_it_is_the_one_it_listens_on() -> None:
     """Links lead to it, whatever port was found."""
     usual = Settings.read({}, local_sign_in="true", listen="127.0.0.1:0").at(8123)
-    behind = Settings.read({}, local_sign_in="true", url="https://privacy.example").at(8123)
+    behind = Settings.read({}, local_sign_in="true", url="https://localhost").at(8123)
 
     assert (usual.listen, usual.url) == ("127.0.0.1:8123", "http://127.0.0.1:8123")
-    assert (behind.listen, behind.url) == ("127.0.0.1:8123", "https://privacy.example")
+    assert (behind.listen, behind.url) == ("127.0.0.1:8123", "https://localhost")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"LISTEN": "0.0.0.0:8000", "URL": "http://127.0.0.1:8000"},
+        {"LISTEN": "192.0.2.1:8000", "URL": "https://localhost"},
+        {"URL": "https://privacy.example"},
+        {"ALSO_HOSTS": "privacy.example"},
+    ],
+)
+def test_a_demonstration_is_for_this_machine_only(given: dict[str, str]) -> None:
+    """Neither directly nor through a proxy does it reach further."""
+    assert mistakes(LOCAL_SIGN_IN="true", **given) == [
+        "CONSENT_PANEL_LOCAL_SIGN_IN: only on loopback addresses, here and in URL"
+    ]
+
+
+def test_every_setting_is_documented() -> None:
+    """With its default, where it has one."""
+    told = DOCUMENTED.read_text()
+    rows = [line for line in told.splitlines() if line.startswith("| `CONSENT_PANEL_")]
+
+    for field in fields(Settings):
+        variable = f"`CONSENT_PANEL_{field.name.upper()}`"
+        (row,) = [one for one in rows if variable in one.split("|")[1]]
+        if field.name != "url" and isinstance(field.default, str | int) and field.default:
+            assert f"| `{field.default}` |" in row
+
+
+def test_the_policy_is_documented() -> None:
+    """As it is sent."""
+    assert f"\n{_POLICY}\n" in DOCUMENTED.read_text()

@@ -24,6 +24,7 @@ from consentclient._enums import (
     Reason,
     ReportOutcome,
     RevocationReason,
+    Signal,
     TrackerKind,
 )
 from consentclient._errors import (
@@ -188,6 +189,7 @@ __all__ = [
     "Scope",
     "ScopeNeeded",
     "ScopeNotTaken",
+    "Signal",
     "Standing",
     "Tracker",
     "TrackerKind",

@@ -86,6 +86,15 @@ class Action(enum.Enum):
     OBJECT = "object"
     WITHDRAW_OBJECTION = "withdraw_objection"
     REQUEST = "request"
+    SIGNAL = "signal"
+    """A browser's Global Privacy Control: it objects unless the person has said something else."""
+
+
+class Signal(enum.Enum):
+    """What a program said on the subject's behalf; no choice of the subject's."""
+
+    GLOBAL_PRIVACY_CONTROL = "global_privacy_control"
+    OTHER = "other"
 
 
 class Effect(enum.Enum):

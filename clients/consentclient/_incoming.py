@@ -22,6 +22,7 @@ from consentclient._enums import (
     Reason,
     ReportOutcome,
     RevocationReason,
+    Signal,
     TrackerKind,
 )
 from consentclient._errors import AnswerNotUnderstood
@@ -152,6 +153,7 @@ def _event(message: messages.ConsentEvent) -> model.ConsentEvent:
         evidence=_evidence(message.evidence) if message.HasField("evidence") else None,
         scope=scope(message.scope),
         report=_report(message.report) if message.HasField("report") else None,
+        signal=words.SIGNALS.get(message.signal, Signal.OTHER) if message.signal else None,
     )
 
 
@@ -188,6 +190,7 @@ def _purpose(message: messages.Purpose) -> model.Purpose:
             for one in message.trackers
         ),
         takes_scope=message.takes_scope,
+        heeds_signal=message.heeds_signal,
     )
 
 
@@ -266,6 +269,12 @@ def _consent(message: messages.Consent) -> model.Consent:
         ),
         position=message.position,
         scope=scope(message.scope),
+        objection_by_signal=message.objection_by_signal,
+        objection_withdrawn_position=(
+            message.objection_withdrawn_position
+            if message.HasField("objection_withdrawn_position")
+            else None
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from consentclient._enums import (
     LegalBasis,
     ReportOutcome,
     RevocationReason,
+    Signal,
     TrackerKind,
 )
 
@@ -56,7 +57,8 @@ class Purpose:
     """What consent is asked for, with the notice to show now.
 
     `validity_months` is None for a consent that lasts until it is withdrawn. `takes_scope`: it is
-    about the publication of contact data, and every choice on it has a scope.
+    about the publication of contact data, and every choice on it has a scope. `heeds_signal`: a
+    Global Privacy Control signal objects to it.
     """
 
     id: str
@@ -67,6 +69,7 @@ class Purpose:
     notice: Notice
     trackers: tuple[Tracker, ...]
     takes_scope: bool = False
+    heeds_signal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +222,9 @@ class Consent:
     """What the events of one subject and one purpose add up to. `position` is 0 without any.
 
     For a purpose that takes a scope there is one for whatever was said at each reach, and
-    `position` is that of the latest event at any.
+    `position` is that of the latest event at any. An objection by a signal is not the subject's
+    own, and ends with a consent; after one was taken back at `objection_withdrawn_position`, no
+    signal raises another.
     """
 
     purpose_id: str
@@ -228,6 +233,8 @@ class Consent:
     objection_position: int | None
     position: int
     scope: Scope | None = None
+    objection_by_signal: bool = False
+    objection_withdrawn_position: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +268,7 @@ class ConsentEvent:
 
     `pseudonym` stands for the subject throughout the log. It, the subject and the actor are None
     where they do not apply or are no longer available; `evidence` is shown by `history` only.
+    `signal` is what an objection came by that the subject did not raise.
     """
 
     position: int
@@ -278,6 +286,7 @@ class ConsentEvent:
     evidence: Evidence | None
     scope: Scope | None = None
     report: PublicationReport | None = None
+    signal: Signal | None = None
 
 
 @dataclass(frozen=True, slots=True)

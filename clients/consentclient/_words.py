@@ -15,6 +15,7 @@ from consentclient._enums import (
     Reason,
     ReportOutcome,
     RevocationReason,
+    Signal,
     TrackerKind,
 )
 from consentsvc.v1 import consent_pb2 as messages
@@ -36,6 +37,7 @@ BASES = table(messages.LegalBasis.Value, "LEGAL_BASIS", LegalBasis)
 TRACKERS = table(messages.TrackerKind.Value, "TRACKER_KIND", TrackerKind)
 ACTORS = table(messages.ActorKind.Value, "ACTOR_KIND", ActorKind)
 REVOCATIONS = table(messages.RevocationReason.Value, "REVOCATION_REASON", RevocationReason)
+SIGNALS = table(messages.Signal.Value, "SIGNAL", Signal)
 ACTIONS = table(consent_messages.ChangeAction.Value, "CHANGE_ACTION", Action)
 EFFECTS = table(consent_messages.ChangeEffect.Value, "CHANGE_EFFECT", Effect)
 FIELDS = table(messages.ContactField.Value, "CONTACT_FIELD", ContactField)

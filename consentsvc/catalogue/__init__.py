@@ -118,6 +118,7 @@ class _Reading:
             versions=tuple(self._versions(table)),
             trackers=tuple(self._tracker(one) for one in table.array("trackers")),
             takes_scope=table.flag("takes_scope", required=False),
+            marked_for_signal=table.flag("global_privacy_control", required=False),
         )
         if purpose.basis is LegalBasis.LEGITIMATE_INTEREST:
             if purpose.needs_confirmation:

@@ -146,6 +146,7 @@ def event(one: "ConsentEvent") -> Shape:
         "evidence": one.evidence and dataclasses.asdict(one.evidence),
         "scope": scope(one.scope),
         "report": report(one.report),
+        "signal": one.signal and one.signal.value,
     }
 
 

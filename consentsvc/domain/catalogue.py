@@ -114,7 +114,8 @@ class Purpose:
 
     `validity_months` is None for a consent that lasts until it is taken back. `versions` holds at
     least one, the oldest first. `takes_scope`: it is about the publication of contact data, and
-    decided for each contact, domain, role and field.
+    decided for each contact, domain, role and field. `marked_for_signal`: the registrar lets a
+    Global Privacy Control signal object to it, whatever its basis.
     """
 
     id: PurposeId
@@ -126,6 +127,12 @@ class Purpose:
     versions: tuple[NoticeVersion, ...]
     trackers: tuple[Tracker, ...]
     takes_scope: bool = False
+    marked_for_signal: bool = False
+
+    @property
+    def heeds_signal(self) -> bool:
+        """Whether a Global Privacy Control signal objects to it."""
+        return self.marked_for_signal or self.basis is LegalBasis.LEGITIMATE_INTEREST
 
     @property
     def current(self) -> NoticeVersion:

@@ -15,12 +15,13 @@ class Action(Word):
     OBJECT = "object"
     WITHDRAW_OBJECTION = "withdraw_objection"
     REQUEST = "request"
+    SIGNAL = "signal"
 
 
 NEEDS_NOTICE = frozenset({Action.GIVE, Action.REFUSE, Action.REQUEST})
 """What cannot be judged later without the text that was on the screen."""
 
-ABOUT_OBJECTION = frozenset({Action.OBJECT, Action.WITHDRAW_OBJECTION})
+ABOUT_OBJECTION = frozenset({Action.OBJECT, Action.WITHDRAW_OBJECTION, Action.SIGNAL})
 """What stands beside the choices and does not take their place."""
 
 _EVENT = {
@@ -30,6 +31,7 @@ _EVENT = {
     Action.OBJECT: EventKind.OBJECTION_RAISED,
     Action.WITHDRAW_OBJECTION: EventKind.OBJECTION_WITHDRAWN,
     Action.REQUEST: EventKind.CONSENT_REQUESTED,
+    Action.SIGNAL: EventKind.OBJECTION_RAISED,
 }
 
 
@@ -54,6 +56,8 @@ def event_for(
     Giving and asking always count anew.
     """
     kind = kind_for(action, actor, purpose)
+    if action is Action.SIGNAL:
+        return kind if signal_changes(purpose, consent) else None
     match kind:
         case EventKind.CONSENT_REFUSED:
             changes = not _said(kind, consent, notice) or consent.request is not None
@@ -61,12 +65,27 @@ def event_for(
             changes = withdrawal_changes(consent)
         case EventKind.OBJECTION_RAISED:
             # An objection voids every link sent before it, also one that a later choice left open.
-            changes = consent.objection is None or consent.position != consent.objection
+            changes = (
+                consent.objection is None
+                or consent.by_signal
+                or consent.position != consent.objection
+            )
         case EventKind.OBJECTION_WITHDRAWN:
             changes = consent.objection is not None
         case _:
             changes = True
     return kind if changes else None
+
+
+def signal_changes(purpose: Purpose, consent: Consent) -> bool:
+    """Whether a signal raises an objection: it gives way to what the person has said.
+
+    A browser sends it with every request, so that it says nothing new after a consent or after an
+    objection was taken back, and nothing at all where it has objected already.
+    """
+    given = consent.choice is not None and consent.choice.kind is EventKind.CONSENT_GIVEN
+    said = given or consent.tolerated is not None or consent.objection is not None
+    return purpose.heeds_signal and not said
 
 
 def withdrawal_changes(consent: Consent) -> bool:

@@ -31,12 +31,18 @@ class Request(NamedTuple):
 
 
 class Consent(NamedTuple):
-    """The state of one consent. `position` is that of its latest event."""
+    """The state of one consent. `position` is that of its latest event.
+
+    An objection `by_signal` is not the person's own, and gives way to a consent. `tolerated` is
+    where the person took an objection back: no signal brings it back.
+    """
 
     choice: Choice | None = None
     request: Request | None = None
     objection: Position | None = None
     position: Position = START
+    by_signal: bool = False
+    tolerated: Position | None = None
 
 
 class Standing(NamedTuple):
@@ -54,12 +60,16 @@ def fold(consent: Consent, event: Event) -> Consent:
     """Takes one more event of the same subject and purpose into account.
 
     A choice settles every request before it, and so does an objection: a link sent earlier must
-    not bring back what the person has since said no to.
+    not bring back what the person has since said no to. A signal is nothing that the person said:
+    it settles no request, and a later consent ends the objection that it raised.
     """
     at = event.position
     if event.kind in CHOICES:
         choice = Choice(event.kind, at, event.recorded_at, event.notice)
-        return Consent(choice, None, consent.objection, at)
+        outranked = consent.by_signal and event.kind is EventKind.CONSENT_GIVEN
+        objection = None if outranked else consent.objection
+        by_signal = consent.by_signal and not outranked
+        return Consent(choice, None, objection, at, by_signal, consent.tolerated)
     match event.kind:
         case EventKind.CONSENT_REQUESTED:
             request = Request(at, event.recorded_at, event.notice)
@@ -67,9 +77,9 @@ def fold(consent: Consent, event: Event) -> Consent:
         case EventKind.CONSENT_EXPIRED:
             return _expired(consent, event.refers_to)._replace(position=at)
         case EventKind.OBJECTION_RAISED:
-            return Consent(consent.choice, None, at, at)
+            return _objected(consent, event)
         case EventKind.OBJECTION_WITHDRAWN:
-            return consent._replace(objection=None, position=at)
+            return consent._replace(objection=None, position=at, by_signal=False, tolerated=at)
         case _:
             return consent
 
@@ -85,6 +95,15 @@ def fold_standing(standing: Standing, event: Event) -> Standing:
             return standing._replace(death=standing.death or event.position)
         case _:
             return standing
+
+
+def _objected(consent: Consent, event: Event) -> Consent:
+    at = event.position
+    if event.signal is None:
+        return Consent(consent.choice, None, at, at)
+    if consent.objection is not None and not consent.by_signal:
+        return consent._replace(position=at)  # what the person has said stands
+    return consent._replace(objection=at, position=at, by_signal=True)
 
 
 def _expired(consent: Consent, what: Position | None) -> Consent:

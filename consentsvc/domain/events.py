@@ -50,6 +50,13 @@ STANDINGS = frozenset(
 """The kinds that concern every purpose of a subject and so name none."""
 
 
+class Signal(Word):
+    """What a program said on the subject's behalf, and not the subject: it is no choice."""
+
+    GLOBAL_PRIVACY_CONTROL = "global_privacy_control"
+    """`Sec-GPC: 1`, which a browser sends with every request."""
+
+
 class ActorKind(Word):
     """Who caused an event, seen from the subject."""
 
@@ -139,13 +146,14 @@ class Personal:
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event that has no place in the log yet."""
+    """An event that has no place in the log yet. `signal`: what an objection came by, if it did."""
 
     kind: EventKind
     purpose: PurposeId | None = None
     personal: Personal | None = None
     notice: NoticeRef | None = None
     refers_to: Position | None = None
+    signal: Signal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +172,4 @@ class Event:
     notice: NoticeRef | None
     refers_to: Position | None
     personal: Personal | None
+    signal: Signal | None = None

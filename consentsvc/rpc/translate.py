@@ -22,6 +22,7 @@ from consentsvc.domain.events import (
     PublicationReport,
     ReportOutcome,
     RevocationReason,
+    Signal,
 )
 from consentsvc.domain.identifiers import Position, PurposeId
 from consentsvc.domain.instants import Instant, instant
@@ -49,6 +50,7 @@ _ACTIONS = {
     consent_messages.CHANGE_ACTION_OBJECT: Action.OBJECT,
     consent_messages.CHANGE_ACTION_WITHDRAW_OBJECTION: Action.WITHDRAW_OBJECTION,
     consent_messages.CHANGE_ACTION_REQUEST: Action.REQUEST,
+    consent_messages.CHANGE_ACTION_SIGNAL: Action.SIGNAL,
 }
 _ACTORS = {
     messages.ACTOR_KIND_SUBJECT: ActorKind.SUBJECT,
@@ -70,6 +72,7 @@ _REVOCATIONS_OUT = {reason: value for value, reason in _REVOCATIONS.items()}
 REASONS = {
     reason: messages.DecisionReason.Value(f"DECISION_REASON_{reason.name}") for reason in Reason
 }
+_SIGNALS = {signal: messages.Signal.Value(f"SIGNAL_{signal.name}") for signal in Signal}
 _KINDS = {kind: messages.EventKind.Value(f"EVENT_KIND_{kind.name}") for kind in EventKind}
 _BASES = {
     LegalBasis.CONSENT: messages.LEGAL_BASIS_CONSENT,
@@ -225,6 +228,7 @@ def purpose(one: Purpose, locale: str) -> messages.Purpose:
         notice=_notice(one.current.notices[locale]),
         trackers=[_tracker(tracker, locale) for tracker in one.trackers],
         takes_scope=one.takes_scope,
+        heeds_signal=one.heeds_signal,
     )
     _set_validity(message, one)
     return message
@@ -250,6 +254,8 @@ def consent(purpose_id: PurposeId, state: Consent, scope: Scope | None = None) -
         objection_position=state.objection,
         position=state.position,
         scope=None if scope is None else scopes.scope_out(scope),
+        objection_by_signal=state.by_signal,
+        objection_withdrawn_position=state.tolerated,
     )
     if state.choice is not None:
         choice = state.choice
@@ -310,6 +316,8 @@ def event(one: Event, *, with_evidence: bool = False) -> messages.ConsentEvent:
         notice=None if one.notice is None else notice_ref(one.notice),
         refers_to=one.refers_to,
     )
+    if one.signal is not None:
+        message.signal = _SIGNALS[one.signal]
     personal = one.personal
     if personal is not None:
         message.subject_id = personal.subject

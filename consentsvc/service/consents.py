@@ -30,6 +30,7 @@ from consentsvc.domain.events import (
     NewEvent,
     NoticeRef,
     Personal,
+    Signal,
 )
 from consentsvc.domain.evidence import kept
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
@@ -50,6 +51,11 @@ from consentsvc.service.requests import (
     recall,
     repeatable,
 )
+
+_OF_THE_SUBJECT = {
+    Action.WITHDRAW_OBJECTION: "only the subject takes an objection back",
+    Action.SIGNAL: "only the subject's own browser sends a signal",
+}
 
 
 class ShownNotice(NamedTuple):
@@ -189,8 +195,8 @@ class Consents:
 
     def _plan(self, change: Change, actor: Actor, field: str) -> _Planned:
         purpose = self._catalogue.purpose(change.purpose, f"{field}.purpose_id")
-        if change.action is Action.WITHDRAW_OBJECTION and actor.kind is not ActorKind.SUBJECT:
-            raise InvalidRequest.field("actor.kind", "only the subject takes an objection back")
+        if change.action in _OF_THE_SUBJECT and actor.kind is not ActorKind.SUBJECT:
+            raise InvalidRequest.field("actor.kind", _OF_THE_SUBJECT[change.action])
         self._refuse_scope(change, purpose, f"{field}.scope")
         if change.notice is None:
             if change.action in NEEDS_NOTICE:
@@ -290,7 +296,8 @@ def _apply(transaction: Transaction, command: UpdateConsents, planned: _Planned)
         claimed_at=command.claimed_at,
         scope=change.scope,
     )
-    position = transaction.append(NewEvent(kind, purpose.id, personal, notice))
+    signal = Signal.GLOBAL_PRIVACY_CONTROL if change.action is Action.SIGNAL else None
+    position = transaction.append(NewEvent(kind, purpose.id, personal, notice, signal=signal))
     if kind is EventKind.CONSENT_REQUESTED:
         until = add(transaction.now, REQUEST_OPEN_FOR)
         return Outcome(Effect.AWAITING_CONFIRMATION, purpose.id, position, until)

@@ -108,7 +108,7 @@ def _voids(event: Event, asked: Event) -> bool:
     A no further inside stands beside the consent that the request may become, and goes on standing.
     """
     if event.kind is EventKind.OBJECTION_RAISED:
-        return True
+        return event.signal is None  # the person has not said anything
     if event.kind not in DENIALS:
         return False
     of_event, of_request = _scope(event), _scope(asked)

@@ -26,6 +26,7 @@ from consentsvc.domain.events import (
     PublicationReport,
     ReportOutcome,
     RevocationReason,
+    Signal,
 )
 from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
@@ -107,6 +108,8 @@ class Header:
             }
         if event.refers_to is not None:
             fields["refers_to"] = event.refers_to
+        if event.signal is not None:
+            fields["signal"] = event.signal.value
         if event.pseudonym is not None and self.commitment and self.sealed_sha256:
             fields["pseudonym"] = event.pseudonym.hex()
             fields["commitment"] = self.commitment.hex()
@@ -138,6 +141,7 @@ def read_header(data: bytes) -> Header:
             notice=None if notice is None else _notice(notice),
             refers_to=optional(fields.get("refers_to"), int, Position),
             personal=None,
+            signal=optional(fields.get("signal"), str, Signal),
         )
         return Header(
             event,

@@ -163,7 +163,8 @@ class MemoryEventStore:
         # Each kind has the limit for itself, the oldest first: what has long been looked at and
         # is not due after all never stands in front of another purpose's.
         kinds: dict[PurposeId | None, list[tuple[Instant, Due]]] = {}
-        for (pseudonym, purpose), (choice, request, _, _) in self._state.consents.items():
+        for (pseudonym, purpose), consent in self._state.consents.items():
+            choice, request = consent.choice, consent.request
             due = Due(self._subjects[pseudonym], purpose)
             before = given_before.get(purpose, Instant(-1))
             given = choice and choice.kind is EventKind.CONSENT_GIVEN and not choice.expired
@@ -310,6 +311,7 @@ class _Layer:
             event.notice,
             event.refers_to,
             event.personal,
+            event.signal,
         )
         if subject is not None and pseudonym is not None:
             if event.kind in STANDINGS:

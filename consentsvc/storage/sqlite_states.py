@@ -21,7 +21,8 @@ from consentsvc.storage.canonical import Damaged
 
 CONSENT_COLUMNS = (
     "position, choice_kind, choice_position, chosen_at, choice_notice, choice_expired,"
-    " request_position, requested_at, request_notice, request_expired, objection"
+    " request_position, requested_at, request_notice, request_expired, objection, by_signal,"
+    " tolerated"
 )
 
 _KINDS = {kind.value: kind for kind in EventKind}
@@ -112,6 +113,8 @@ def consent_of(connection: sqlite3.Connection, notices: Notices, row: Iterable[A
         request_notice,
         request_expired,
         objection,
+        by_signal,
+        tolerated,
     ) = row
     choice = request = None
     if kind is not None:
@@ -122,7 +125,7 @@ def consent_of(connection: sqlite3.Connection, notices: Notices, row: Iterable[A
     if requested is not None:
         notice = notices.ref(connection, request_notice)
         request = Request(requested, requested_at, notice, request_expired == 1)
-    return Consent(choice, request, objection, position)
+    return Consent(choice, request, objection, position, by_signal == 1, tolerated)
 
 
 def columns_of(
@@ -142,6 +145,8 @@ def columns_of(
         request and notice_position(connection, purpose, request.notice),
         request is not None and request.expired,
         consent.objection,
+        consent.by_signal,
+        consent.tolerated,
     )
 
 
@@ -151,7 +156,7 @@ def write_consent(
     """Writes one state over the one before."""
     connection.execute(
         f"INSERT OR REPLACE INTO consent (pseudonym, purpose, {CONSENT_COLUMNS})"  # noqa: S608 - a constant
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (pseudonym, purpose, *columns_of(connection, purpose, consent)),
     )
 

@@ -90,6 +90,7 @@ class SqliteTransaction:
             event.notice,
             event.refers_to,
             personal,
+            event.signal,
         )
         # What can be refused comes first: a scope that is none, a notice that was never published.
         # Whatever the work does with the exception, there is neither an event nor a state then.

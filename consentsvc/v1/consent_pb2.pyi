@@ -443,6 +443,26 @@ REPORT_OUTCOME_REFUSED: ReportOutcome.ValueType  # 2
 """The registry refused it: what it shows is what it showed before."""
 Global___ReportOutcome: _TypeAlias = ReportOutcome  # noqa: Y015
 
+class _Signal:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SignalEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Signal.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SIGNAL_UNSPECIFIED: _Signal.ValueType  # 0
+    """None."""
+    SIGNAL_GLOBAL_PRIVACY_CONTROL: _Signal.ValueType  # 1
+    """Global Privacy Control: the header `Sec-GPC: 1` of a browser."""
+
+class Signal(_Signal, metaclass=_SignalEnumTypeWrapper):
+    """What a program says on the subject's behalf; no choice of the subject's."""
+
+SIGNAL_UNSPECIFIED: Signal.ValueType  # 0
+"""None."""
+SIGNAL_GLOBAL_PRIVACY_CONTROL: Signal.ValueType  # 1
+"""Global Privacy Control: the header `Sec-GPC: 1` of a browser."""
+Global___Signal: _TypeAlias = Signal  # noqa: Y015
+
 @_typing.final
 class Scope(_message.Message):
     """How far a publication choice reaches, and which fields it is about.
@@ -690,6 +710,7 @@ class Purpose(_message.Message):
     NOTICE_FIELD_NUMBER: _builtins.int
     TRACKERS_FIELD_NUMBER: _builtins.int
     TAKES_SCOPE_FIELD_NUMBER: _builtins.int
+    HEEDS_SIGNAL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The id, such as `newsletter` or `reseller42.newsletter`."""
     basis: Global___LegalBasis.ValueType
@@ -703,6 +724,10 @@ class Purpose(_message.Message):
     takes_scope: _builtins.bool
     """Whether it is about the publication of contact data: choices on it carry a scope, and what
     follows from them is for PublicationService to say. CheckConsent refuses it with SCOPE_NEEDED.
+    """
+    heeds_signal: _builtins.bool
+    """Whether a signal (CHANGE_ACTION_SIGNAL) objects to it: every purpose of legitimate interest, and
+    those that the catalogue marks.
     """
     @_builtins.property
     def controller(self) -> Global___Controller:
@@ -728,10 +753,11 @@ class Purpose(_message.Message):
         notice: Global___Notice | None = ...,
         trackers: _abc.Iterable[Global___Tracker] | None = ...,
         takes_scope: _builtins.bool = ...,
+        heeds_signal: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["controller", b"controller", "notice", b"notice", "until_withdrawn", b"until_withdrawn", "validity", b"validity", "validity_months", b"validity_months"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "controller", b"controller", "id", b"id", "needs_confirmation", b"needs_confirmation", "notice", b"notice", "takes_scope", b"takes_scope", "trackers", b"trackers", "until_withdrawn", b"until_withdrawn", "validity", b"validity", "validity_months", b"validity_months"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "controller", b"controller", "heeds_signal", b"heeds_signal", "id", b"id", "needs_confirmation", b"needs_confirmation", "notice", b"notice", "takes_scope", b"takes_scope", "trackers", b"trackers", "until_withdrawn", b"until_withdrawn", "validity", b"validity", "validity_months", b"validity_months"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_validity: _TypeAlias = _typing.Literal["validity_months", "until_withdrawn"]  # noqa: Y015
     _WhichOneofArgType_validity: _TypeAlias = _typing.Literal["validity", b"validity"]  # noqa: Y015
@@ -960,12 +986,18 @@ class Consent(_message.Message):
     OBJECTION_POSITION_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    OBJECTION_BY_SIGNAL_FIELD_NUMBER: _builtins.int
+    OBJECTION_WITHDRAWN_POSITION_FIELD_NUMBER: _builtins.int
     purpose_id: _builtins.str
     """The purpose."""
     objection_position: _builtins.int
     """The position of the objection that stands; unset if none does."""
     position: _builtins.int
     """The position of the latest event of this consent, at any reach; 0 if there is none."""
+    objection_by_signal: _builtins.bool
+    """Whether the objection that stands came by a signal, and not from the subject: a consent ends it."""
+    objection_withdrawn_position: _builtins.int
+    """Where the subject took an objection back and has raised none since: no signal objects again."""
     @_builtins.property
     def choice(self) -> Global___Choice:
         """The latest choice; unset if there is none."""
@@ -989,14 +1021,21 @@ class Consent(_message.Message):
         objection_position: _builtins.int | None = ...,
         position: _builtins.int = ...,
         scope: Global___Scope | None = ...,
+        objection_by_signal: _builtins.bool = ...,
+        objection_withdrawn_position: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position", "choice", b"choice", "objection_position", b"objection_position", "request", b"request", "scope", b"scope"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position", "_objection_withdrawn_position", b"_objection_withdrawn_position", "choice", b"choice", "objection_position", b"objection_position", "objection_withdrawn_position", b"objection_withdrawn_position", "request", b"request", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position", "choice", b"choice", "objection_position", b"objection_position", "position", b"position", "purpose_id", b"purpose_id", "request", b"request", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position", "_objection_withdrawn_position", b"_objection_withdrawn_position", "choice", b"choice", "objection_by_signal", b"objection_by_signal", "objection_position", b"objection_position", "objection_withdrawn_position", b"objection_withdrawn_position", "position", b"position", "purpose_id", b"purpose_id", "request", b"request", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__objection_position: _TypeAlias = _typing.Literal["objection_position"]  # noqa: Y015
     _WhichOneofArgType__objection_position: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position"]  # noqa: Y015
+    _WhichOneofReturnType__objection_withdrawn_position: _TypeAlias = _typing.Literal["objection_withdrawn_position"]  # noqa: Y015
+    _WhichOneofArgType__objection_withdrawn_position: _TypeAlias = _typing.Literal["_objection_withdrawn_position", b"_objection_withdrawn_position"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__objection_position) -> _WhichOneofReturnType__objection_position | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__objection_withdrawn_position) -> _WhichOneofReturnType__objection_withdrawn_position | None: ...
 
 Global___Consent: _TypeAlias = Consent  # noqa: Y015
 
@@ -1054,6 +1093,7 @@ class ConsentEvent(_message.Message):
     EVIDENCE_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The place in the log: 1, 2, 3 and so on, without gaps, in commit order."""
     kind: Global___EventKind.ValueType
@@ -1070,6 +1110,8 @@ class ConsentEvent(_message.Message):
     """The event that this one answers: the request that was confirmed, or what expired."""
     revocation_reason: Global___RevocationReason.ValueType
     """Why a consent was revoked; unspecified for every other kind."""
+    signal: Global___Signal.ValueType
+    """What an objection came by that the subject did not raise; unspecified for every other event."""
     @_builtins.property
     def recorded_time(self) -> _timestamp_pb2.Timestamp:
         """When, by the server's clock; never before the previous event's. The only time that decides."""
@@ -1118,10 +1160,11 @@ class ConsentEvent(_message.Message):
         evidence: Global___Evidence | None = ...,
         scope: Global___Scope | None = ...,
         report: Global___PublicationReport | None = ...,
+        signal: Global___Signal.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "claimed_time", b"claimed_time", "evidence", b"evidence", "notice", b"notice", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "revocation_reason", b"revocation_reason", "scope", b"scope", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "revocation_reason", b"revocation_reason", "scope", b"scope", "signal", b"signal", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__refers_to: _TypeAlias = _typing.Literal["refers_to"]  # noqa: Y015
     _WhichOneofArgType__refers_to: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to"]  # noqa: Y015

@@ -39,13 +39,19 @@ class _ChangeActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChangeAc
     """The subject takes the consent back. Needs no notice, and works when nothing was given."""
     CHANGE_ACTION_OBJECT: _ChangeAction.ValueType  # 4
     """The subject objects to the purpose. Stands above every consent until it is withdrawn. Not for
-    signals such as Global Privacy Control, which a later choice of the person outranks: this
-    version does not record those.
+    signals such as Global Privacy Control: see CHANGE_ACTION_SIGNAL.
     """
     CHANGE_ACTION_WITHDRAW_OBJECTION: _ChangeAction.ValueType  # 5
     """The subject takes the objection back; nobody else can. Consents given before count again."""
     CHANGE_ACTION_REQUEST: _ChangeAction.ValueType  # 6
     """The subject is asked to confirm. Needs the notice that will be shown. Takes nothing away."""
+    CHANGE_ACTION_SIGNAL: _ChangeAction.ValueType  # 7
+    """The subject's browser sends a Global Privacy Control signal (`Sec-GPC: 1`). It objects to a
+    purpose that heeds signals (`Purpose.heeds_signal`), unless the person has said something else:
+    a consent ends the objection, and after a consent, or after an objection that was taken back, a
+    signal changes nothing. To a purpose that does not heed signals it changes nothing either, and it
+    is never a choice. The subject's own, as an actor.
+    """
 
 class ChangeAction(_ChangeAction, metaclass=_ChangeActionEnumTypeWrapper):
     """What a change asks for."""
@@ -62,13 +68,19 @@ CHANGE_ACTION_WITHDRAW: ChangeAction.ValueType  # 3
 """The subject takes the consent back. Needs no notice, and works when nothing was given."""
 CHANGE_ACTION_OBJECT: ChangeAction.ValueType  # 4
 """The subject objects to the purpose. Stands above every consent until it is withdrawn. Not for
-signals such as Global Privacy Control, which a later choice of the person outranks: this
-version does not record those.
+signals such as Global Privacy Control: see CHANGE_ACTION_SIGNAL.
 """
 CHANGE_ACTION_WITHDRAW_OBJECTION: ChangeAction.ValueType  # 5
 """The subject takes the objection back; nobody else can. Consents given before count again."""
 CHANGE_ACTION_REQUEST: ChangeAction.ValueType  # 6
 """The subject is asked to confirm. Needs the notice that will be shown. Takes nothing away."""
+CHANGE_ACTION_SIGNAL: ChangeAction.ValueType  # 7
+"""The subject's browser sends a Global Privacy Control signal (`Sec-GPC: 1`). It objects to a
+purpose that heeds signals (`Purpose.heeds_signal`), unless the person has said something else:
+a consent ends the objection, and after a consent, or after an objection that was taken back, a
+signal changes nothing. To a purpose that does not heed signals it changes nothing either, and it
+is never a choice. The subject's own, as an actor.
+"""
 Global___ChangeAction: _TypeAlias = ChangeAction  # noqa: Y015
 
 class _ChangeEffect:

@@ -1,13 +1,14 @@
 """Events about one subject and one purpose, and lives of them at random."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from functools import reduce
 
 from hypothesis import strategies as st
 
 from consentsvc.domain.consent import NOTHING_KNOWN, Consent, fold
-from consentsvc.domain.events import Event, EventKind, NoticeRef
+from consentsvc.domain.events import Event, EventKind, NoticeRef, Signal
 from consentsvc.domain.identifiers import Position
 from consentsvc.domain.instants import Instant, add, instant
 from tests.support.catalogues import NEWSLETTER, version
@@ -62,5 +63,9 @@ def lives(draw: st.DrawFn, most: int = 10) -> list[Event]:
         kind = draw(st.sampled_from(_KINDS))
         notice = draw(st.sampled_from(_NOTICES))
         refers_to = draw(st.none() | st.integers(1, position))
-        events.append(event(kind, position, at=at, notice=notice, refers_to=refers_to))
+        signal = None
+        if kind is EventKind.OBJECTION_RAISED:
+            signal = draw(st.sampled_from([None, Signal.GLOBAL_PRIVACY_CONTROL]))
+        happened = event(kind, position, at=at, notice=notice, refers_to=refers_to)
+        events.append(replace(happened, signal=signal))
     return events

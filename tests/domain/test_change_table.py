@@ -60,6 +60,7 @@ NOTHING_NEW: dict[Action, list[State]] = {
     # Anything since the objection may have left a link open, which only a new one voids.
     Action.OBJECT: [one for one in STATES if one.objected and not one.asked and not one.expired],
     Action.WITHDRAW_OBJECTION: [one for one in STATES if not one.objected],
+    Action.SIGNAL: [one for one in STATES if one.objected or one.choice is K.CONSENT_GIVEN],
 }
 """The states in which an action on the same notice changes nothing, and so is not recorded."""
 
@@ -69,6 +70,7 @@ RECORDED_AS = {
     Action.OBJECT: K.OBJECTION_RAISED,
     Action.WITHDRAW_OBJECTION: K.OBJECTION_WITHDRAWN,
     Action.REQUEST: K.CONSENT_REQUESTED,
+    Action.SIGNAL: K.OBJECTION_RAISED,
 }
 """All but giving, which depends on who gives and for what."""
 
@@ -92,6 +94,9 @@ def test_table(action: Action, kind: ActorKind, purpose_: str) -> None:
         for state in STATES
     }
     recorded = recorded_as(action, kind, purpose_)
+    if action is Action.SIGNAL and purpose_ != "opt-out":
+        assert set(found.values()) == {None}
+        return
 
     assert found == {state: None if state in NOTHING_NEW[action] else recorded for state in STATES}
 

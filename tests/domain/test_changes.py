@@ -54,6 +54,7 @@ def test_first_words() -> None:
         "OBJECT": OBJECTED,
         "WITHDRAW_OBJECTION": None,
         "REQUEST": REQUESTED,
+        "SIGNAL": None,
     }
 
 

@@ -27,7 +27,7 @@ FROM_NOTHING = {
     K.CONSENT_REQUESTED: Consent(request=NEW_REQUEST, position=AT),
     K.CONSENT_EXPIRED: Consent(position=AT),
     K.OBJECTION_RAISED: Consent(objection=AT, position=AT),
-    K.OBJECTION_WITHDRAWN: Consent(position=AT),
+    K.OBJECTION_WITHDRAWN: Consent(position=AT, tolerated=AT),
     **dict.fromkeys(NO_STATE, NOTHING_KNOWN),
 }
 FROM_FULL = {
@@ -35,7 +35,7 @@ FROM_FULL = {
     K.CONSENT_REQUESTED: Consent(CHOICE, NEW_REQUEST, Position(2), AT),
     K.CONSENT_EXPIRED: Consent(CHOICE, REQUEST, Position(2), AT),
     K.OBJECTION_RAISED: Consent(CHOICE, None, AT, AT),
-    K.OBJECTION_WITHDRAWN: Consent(CHOICE, REQUEST, None, AT),
+    K.OBJECTION_WITHDRAWN: Consent(CHOICE, REQUEST, None, AT, tolerated=AT),
     **dict.fromkeys(NO_STATE, FULL),
 }
 
@@ -65,18 +65,29 @@ def told(events: list[Event]) -> Consent:
         expired = any(what == one.position and by > one.position for what, by in marked)
         return one.kind, one.position, one.recorded_at, one.notice, expired
 
+    own = [one for one in events if one.signal is None]
+    signals = [one for one in events if one.signal is not None]
+
     def last(*kinds: EventKind) -> Event | None:
-        return next((one for one in reversed(events) if one.kind in kinds), None)
+        return next((one for one in reversed(own) if one.kind in kinds), None)
+
+    def since(one: Event | None, some: list[Event]) -> list[Event]:
+        return [after for after in some if one is None or after.position > one.position]
 
     objected = last(K.OBJECTION_RAISED, K.OBJECTION_WITHDRAWN)
+    raised = objected is not None and objected.kind is K.OBJECTION_RAISED
+    taken_back = None if raised else objected
+    signalled = since(last(K.CONSENT_GIVEN), since(taken_back, signals))
     choice = last(*CHOICES)
     asked = last(*CHOICES, K.OBJECTION_RAISED, K.CONSENT_REQUESTED)
-    touching = last(*set(EventKind) - NO_STATE)
+    touching = [one for one in events if one.kind not in NO_STATE]
     return Consent(
         None if choice is None else Choice(*decisive(choice)),
         Request(*decisive(asked)[1:]) if asked and asked.kind is K.CONSENT_REQUESTED else None,
-        objected.position if objected and objected.kind is K.OBJECTION_RAISED else None,
-        touching.position if touching else START,
+        objected.position if raised and objected else signalled[-1].position if signalled else None,
+        touching[-1].position if touching else START,
+        bool(signalled) and not raised,
+        None if taken_back is None else taken_back.position,
     )
 
 

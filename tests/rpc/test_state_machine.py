@@ -274,12 +274,12 @@ class ConsentMachine(RuleBasedStateMachine):
     ) -> None:
         changes = {}
         for purpose, action in chosen:
-            if action is Action.WITHDRAW_OBJECTION and actor is not THE_SUBJECT:
+            about = action in {Action.OBJECT, Action.WITHDRAW_OBJECTION, Action.SIGNAL}
+            if about and action is not Action.OBJECT and actor is not THE_SUBJECT:
                 continue
             versions = self.catalogue.purposes[purpose].versions
             shown = ShownNotice(versions[-1 if newest else 0].version, "en")
-            bare = action in {Action.WITHDRAW, Action.OBJECT, Action.WITHDRAW_OBJECTION}
-            about = "objection" in action.value or action is Action.OBJECT
+            bare = about or action is Action.WITHDRAW
             changes[purpose, about] = Change(action, purpose, None if bare else shown)
         if changes:
             command = UpdateConsents(

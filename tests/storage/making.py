@@ -23,6 +23,7 @@ from consentsvc.domain.events import (
     Personal,
     PublicationReport,
     ReportOutcome,
+    Signal,
 )
 from consentsvc.domain.identifiers import START, CallerId, Position, PurposeId, RequestId, SubjectId
 from consentsvc.domain.instants import Instant
@@ -83,10 +84,11 @@ def event(
     *,
     notice: NoticeRef | None = None,
     refers_to: Position | None = None,
+    signal: Signal | None = None,
 ) -> NewEvent:
     """An event about a subject, by the subject, through the panel."""
     personal = Personal(subject, THE_SUBJECT, "panel")
-    return NewEvent(kind, purpose, personal, notice, refers_to)
+    return NewEvent(kind, purpose, personal, notice, refers_to, signal)
 
 
 def given(subject: SubjectId = ANNA, purpose: PurposeId = NEWSLETTER) -> NewEvent:
@@ -185,7 +187,8 @@ async def a_life(
                 continue
             kind = chance.choice(_SUBJECT_KINDS)
             purpose = chance.choice([NEWSLETTER, PROFILING, STATISTICS])
-            choice, asked, _, _ = transaction.consent(subject, purpose)
+            consent = transaction.consent(subject, purpose)
+            choice, asked = consent.choice, consent.request
             refers_to = None
             if kind is EventKind.CONSENT_EXPIRED:
                 refers_to = next((one.position for one in (choice, asked) if one), None)
@@ -197,6 +200,11 @@ async def a_life(
                     None if kind in STANDINGS else purpose,
                     notice=notice,
                     refers_to=refers_to,
+                    signal=(
+                        Signal.GLOBAL_PRIVACY_CONTROL
+                        if kind is EventKind.OBJECTION_RAISED and chance.random() < 0.5
+                        else None
+                    ),
                 )
             )
             transaction.remember(

@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from contextlib import closing
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from consentsvc.domain.consent import Consent
 from consentsvc.domain.errors import StoreUnavailable
 from consentsvc.domain.events import EventKind
 from consentsvc.domain.publication.choices import SILENT
 from consentsvc.service.notices import publish
 from consentsvc.service.ports import Inquiry, Remembered, Request
-from consentsvc.storage import migrations
+from consentsvc.storage import migrations, sqlite_states
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.migrations import expected_schema, migrate, schema_of
 from consentsvc.storage.sqlite import open_sqlite
@@ -157,6 +159,23 @@ def an_earlier_release(patch: pytest.MonkeyPatch, last: int) -> None:
         row = (self._id_digest(request), self._keyed(request.content), pseudonym, position, answer)
         connection.execute("INSERT INTO request VALUES (?, ?, ?, ?, ?)", row)
 
+    def columns_then(*given: Any) -> tuple[Any, ...]:
+        return columns_of(*given)[:-2]  # signals were not known
+
+    def consent_then(connection: Any, notices: Any, row: Any) -> Consent:
+        return consent_of(connection, notices, (*row, 0, None))
+
+    def write_then(connection: Any, pseudonym: Any, purpose: Any, consent: Any) -> None:
+        connection.execute(
+            "INSERT OR REPLACE INTO consent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (pseudonym, purpose, *columns_then(connection, purpose, consent)),
+        )
+
+    columns_of, consent_of = sqlite_states.columns_of, sqlite_states.consent_of
+    known_columns = sqlite_states.CONSENT_COLUMNS.removesuffix(", by_signal, tolerated")
+    patch.setattr(sqlite_states, "CONSENT_COLUMNS", known_columns)
+    patch.setattr(sqlite_states, "consent_of", consent_then)
+    patch.setattr(sqlite_states, "write_consent", write_then)
     patch.setattr(migrations, "_known", known_then)
     patch.setattr(Requests, "remember", remember_then)
     patch.setattr(Requests, "number", lambda self, connection: None)

@@ -223,7 +223,7 @@ STATES = {
     "consent": [
         "pseudonym", "purpose", "position", "choice_kind", "choice_position", "chosen_at",
         "choice_notice", "choice_expired", "request_position", "requested_at", "request_notice",
-        "request_expired", "objection",
+        "request_expired", "objection", "by_signal", "tolerated",
     ],
     "standing": ["pseudonym", "restriction", "death"],
     "scoped_consent": [

@@ -53,6 +53,7 @@ def purpose(
     controller: Controller = REGISTRAR,
     versions: tuple[NoticeVersion, ...] | None = None,
     takes_scope: bool = False,
+    marked_for_signal: bool = False,
 ) -> Purpose:
     """A purpose, plain unless said otherwise, with the one notice version "1"."""
     return Purpose(
@@ -65,6 +66,7 @@ def purpose(
         versions or (version(purpose_id, "1"),),
         (),
         takes_scope,
+        marked_for_signal,
     )
 
 

@@ -7,6 +7,7 @@ from consentsvc.domain.events import (
     EventKind,
     NoticeRef,
     Personal,
+    Signal,
 )
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
@@ -23,6 +24,7 @@ def event(
     at: int = 0,
     notice: NoticeRef | None = NOTICE,
     refers_to: int | None = None,
+    signal: Signal | None = None,
 ) -> Event:
     """An event in its place."""
     return Event(
@@ -34,6 +36,7 @@ def event(
         notice,
         None if refers_to is None else Position(refers_to),
         PERSONAL,
+        signal,
     )
 
 

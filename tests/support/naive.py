@@ -38,7 +38,10 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Happened:
-    """An event: its place is its place in the list, counted from 1."""
+    """An event: its place is its place in the list, counted from 1.
+
+    An objection that came by a signal is of the kind `signal` here.
+    """
 
     at: int
     kind: str
@@ -111,18 +114,17 @@ class NaiveLog:
         deaths = [position for position, event in events if event.kind == "death_reported"]
         if deaths:
             return Answer("DECEASED", deaths[0])
-        for reason, begins, ends in (
-            ("RESTRICTED", "processing_restricted", "restriction_lifted"),
-            ("OBJECTED", "objection_raised", "objection_withdrawn"),
-        ):
-            stands = None
-            for position, event in events:
-                if event.kind == begins:
-                    stands = position
-                if event.kind == ends:
-                    stands = None
-            if stands is not None:
-                return Answer(reason, stands)
+        restricted = None
+        for position, event in events:
+            if event.kind == "processing_restricted":
+                restricted = position
+            if event.kind == "restriction_lifted":
+                restricted = None
+        if restricted is not None:
+            return Answer("RESTRICTED", restricted)
+        objected = self.objection(events)
+        if objected is not None:
+            return Answer("OBJECTED", objected[0])
         by_choice = self._by_choice(purpose, events, now, as_of)
         request = self.request(events)
         if by_choice.permitted or request is None:
@@ -223,13 +225,13 @@ class NaiveLog:
             and not self._superseded(purpose, choice[1], None)
         )
 
-    def kind_of(
+    def kind_of(  # noqa: PLR0911 - one for each action
         self, subject: str, purpose: str, action: str, version: str | None, by_subject: bool
     ) -> str | None:
         """Which event a change becomes; None if it changes nothing."""
         events = self.of(subject, purpose)
         choice, asked = self.choice(events), self.request(events) is not None
-        objected = self.answer_of_objection(events)
+        objected = self.objection(events) is not None
         match action:
             case "give" if not by_subject or self.rules[purpose].confirmed:
                 return "consent_requested"
@@ -245,13 +247,31 @@ class NaiveLog:
             case "object":
                 last = [e.kind for _, e in events if e.purpose is not None][-1:]
                 return None if objected and last == ["objection_raised"] else "objection_raised"
+            case "signal":
+                return "signal" if self.heeded(purpose, events) else None
             case _:
                 return "objection_withdrawn" if objected else None
 
-    def answer_of_objection(self, events: list[tuple[int, Happened]]) -> bool:
-        """Whether an objection stands."""
+    def heeded(self, purpose: str, events: list[tuple[int, Happened]]) -> bool:
+        """Whether a signal objects: the person has said nothing that it gives way to."""
         words = [e.kind for _, e in events if e.kind.startswith("objection_")]
-        return words[-1:] == ["objection_raised"]
+        choice = self.choice(events)
+        given = choice is not None and choice[1].kind == "consent_given"
+        said = self.objection(events) or given or words[-1:] == ["objection_withdrawn"]
+        return self.rules[purpose].opt_out and not said
+
+    def objection(self, events: list[tuple[int, Happened]]) -> tuple[int, Happened] | None:
+        """The objection that stands; one that is a signal gives way to a consent."""
+        stands = None
+        for one in events:
+            kind = one[1].kind
+            if kind == "objection_raised" or (kind == "signal" and stands is None):
+                stands = one
+            elif kind == "objection_withdrawn" or (
+                kind == "consent_given" and stands is not None and stands[1].kind == "signal"
+            ):
+                stands = None
+        return stands
 
 
 def months_later(at: int, months: int) -> int:

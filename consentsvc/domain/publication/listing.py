@@ -76,7 +76,7 @@ def _consent(latest: Consent, said: Said) -> Consent:
     if said.request is not None:
         _, position, recorded_at, notice = said.request
         request = Request(position, recorded_at, notice, said.request_expired)
-    return Consent(choice, request, latest.objection, latest.position)
+    return latest._replace(choice=choice, request=request)
 
 
 def _order(reach: Reach) -> tuple[str, str, str]:

@@ -56,6 +56,7 @@ class TestList:
             "evidence": None,
             "scope": None,
             "report": None,
+            "signal": None,
         }
 
     def test_people_get_a_table(self, served: Served, head: int) -> None:

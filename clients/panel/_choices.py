@@ -24,6 +24,7 @@ from consentclient import (
     Purpose,
     Reason,
 )
+from panel import _signals
 from panel._visit import CHANNEL, FormRefused, Said, Visit, as_fresh_as_told
 
 FORM = "choices-1"
@@ -57,8 +58,11 @@ class Row:
 
     @property
     def reason(self) -> str:
-        """Why it is on or off, in the service's word."""
-        return self.entry.decision.reason.value
+        """Why it is on or off, in the service's word; `signalled` for an objection by a signal."""
+        reason = self.entry.decision.reason
+        if reason is Reason.OBJECTED and self.entry.consent.objection_by_signal:
+            return "signalled"
+        return reason.value
 
     @property
     def asks_by_mail(self) -> bool:
@@ -69,6 +73,18 @@ class Row:
 async def show(visit: Visit) -> Response:
     """The page."""
     purposes, consents = await read(visit)
+    if _signals.is_sent(visit.request):
+        written_at = await _signals.pass_on(
+            visit.desk.client,
+            visit.subject_id,
+            purposes,
+            consents,
+            channel=CHANNEL,
+            evidence=visit.evidence(FORM, "Sec-GPC: 1"),
+        )
+        if written_at is not None:
+            visit.keep_fresh(written_at)
+            purposes, consents = await read(visit)
     rows = await _rows(visit, purposes, consents)
     askable = [one for one in rows if not _waits_for_mailer(visit, one.purpose)]
     return visit.page(
@@ -197,15 +213,18 @@ def _turned_on(purpose: Purpose, entry: ConsentEntry) -> list[Change]:
 
 def _turned_off(purpose: Purpose, entry: ConsentEntry) -> list[Change]:
     if purpose.basis is LegalBasis.LEGITIMATE_INTEREST:
-        if entry.consent.objection_position is not None:
+        consent = entry.consent
+        if consent.objection_position is not None and not consent.objection_by_signal:
             return []
         return [Change(purpose.id, Action.OBJECT)]
     return [Change(purpose.id, Action.WITHDRAW)]
 
 
 def _accepting(purpose: Purpose, entry: ConsentEntry) -> list[Change]:
-    # An objection is lifted by its own switch only, never in passing.
-    if entry.decision.permitted or entry.consent.objection_position is not None:
+    # The person's own objection is lifted by its own switch only, never in passing.
+    consent = entry.consent
+    objected = consent.objection_position is not None and not consent.objection_by_signal
+    if entry.decision.permitted or objected:
         return []
     return [Change(purpose.id, Action.GIVE)]
 

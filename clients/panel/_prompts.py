@@ -22,6 +22,7 @@ from consentclient import (
     PositionConflict,
     Purpose,
 )
+from panel import _signals
 from panel._visit import CHANNEL as PANEL
 from panel._visit import Desk, Visit, named
 
@@ -48,7 +49,7 @@ class Prompts:
         """Whether it is permitted, and what to ask if it is not. Sets no cookie."""
         visit = self._visit(request)
         try:
-            found = await self._find(visit)
+            found = await self._find(visit, hears_signal=True)
         except ConsentError:
             return self._for_origin(request, JSONResponse({"error": "unknown"}, 503))
         if found is None:
@@ -118,8 +119,14 @@ class Prompts:
             )
         return self._for_origin(request, response)
 
-    async def _find(self, visit: Visit) -> tuple[Purpose, ConsentEntry] | None:
-        """The purpose and what holds for whoever asks, signed in or by their device."""
+    async def _find(
+        self, visit: Visit, *, hears_signal: bool = False
+    ) -> tuple[Purpose, ConsentEntry] | None:
+        """The purpose and what holds for whoever asks, signed in or by their device.
+
+        A browser's signal is passed on for somebody who is known, if only by their device: of
+        nobody nothing is kept.
+        """
         wanted = visit.request.path_params["purpose"]
         purposes = await self._desk.client.list_purposes(visit.texts.language)
         purpose = next((one for one in purposes if one.id == wanted), None)
@@ -128,7 +135,15 @@ class Prompts:
         device = self._device(visit.request)
         # Of nobody nothing is known, and asking about them leaves nothing.
         subject = visit.subject_id or f"device:{device or secrets.token_hex(16)}"
-        consents = await self._desk.client.list_consents(subject)
+        client = self._desk.client
+        consents = await client.list_consents(subject)
+        if hears_signal and _signals.is_sent(visit.request) and (visit.subject_id or device):
+            evidence = visit.evidence(FORM, "Sec-GPC: 1")
+            written_at = await _signals.pass_on(
+                client, subject, purposes, consents, channel=CHANNEL, evidence=evidence
+            )
+            if written_at is not None:
+                consents = await client.list_consents(subject, at_least_as_fresh=written_at)
         return purpose, next(
             one for one in consents.entries if one.consent.purpose_id == purpose.id
         )

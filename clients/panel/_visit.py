@@ -157,9 +157,13 @@ class Visit:
         """The form has done its work: shows a page as of then, which says so."""
         self.desk.forms.used(self.form["token"])
         if written_at is not None:
-            self.fresh = written_at
-            self._seal("fresh", [written_at], _FRESH_SECONDS)
+            self.keep_fresh(written_at)
         return self.onward(to, said)
+
+    def keep_fresh(self, written_at: str) -> None:
+        """From here on every page shows at least what was written then."""
+        self.fresh = written_at
+        self._seal("fresh", [written_at], _FRESH_SECONDS)
 
     def onward(self, to: str, said: Said | None = None) -> Response:
         """Shows another page instead."""

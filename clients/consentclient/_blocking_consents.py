@@ -16,6 +16,8 @@ from consentclient._model import (
     ConsentEvent,
     Consents,
     Evidence,
+    HistoryPage,
+    Notice,
     Purpose,
     Redeemed,
     Updated,
@@ -28,6 +30,10 @@ class BlockingConsentCalls(BlockingCalls):
     def list_purposes(self, locale: str) -> list[Purpose]:
         """See `AsyncConsentClient.list_purposes`."""
         return self._background.run(self._client.list_purposes(locale))
+
+    def get_notice(self, purpose_id: str, version: str, locale: str) -> Notice:
+        """See `AsyncConsentClient.get_notice`."""
+        return self._background.run(self._client.get_notice(purpose_id, version, locale))
 
     def list_consents(self, subject_id: str, *, at_least_as_fresh: str | None = None) -> Consents:
         """See `AsyncConsentClient.list_consents`."""
@@ -199,6 +205,21 @@ class BlockingConsentCalls(BlockingCalls):
         """See `AsyncConsentClient.redeem`."""
         return self._background.run(
             self._client.redeem(token, evidence=evidence, request_id=request_id)
+        )
+
+    def history_page(
+        self,
+        subject_id: str,
+        *,
+        skip: int = 0,
+        page_size: int = 20,
+        at_least_as_fresh: str | None = None,
+    ) -> HistoryPage:
+        """See `AsyncConsentClient.history_page`."""
+        return self._background.run(
+            self._client.history_page(
+                subject_id, skip=skip, page_size=page_size, at_least_as_fresh=at_least_as_fresh
+            )
         )
 
     def history(

@@ -18,6 +18,8 @@ from consentclient._model import (
     ConsentEvent,
     Consents,
     Evidence,
+    HistoryPage,
+    Notice,
     Purpose,
     Redeemed,
     Updated,
@@ -42,6 +44,14 @@ class ConsentCalls(Calls):
             self._connection.stubs.consents.ListPurposes,
             messages.ListPurposesRequest(locale=locale),
             incoming.purposes,
+        )
+
+    async def get_notice(self, purpose_id: str, version: str, locale: str) -> Notice:
+        """The text of a notice that was ever published; `InvalidRequest` for any other."""
+        return await self._connection.call(
+            self._connection.stubs.consents.GetNotice,
+            messages.GetNoticeRequest(purpose_id=purpose_id, version=version, locale=locale),
+            lambda answer: incoming.notice(answer.notice),
         )
 
     async def list_consents(
@@ -202,6 +212,27 @@ class ConsentCalls(Calls):
         async for page in history_pages(self._connection, subject_id, at_least_as_fresh):
             for one in page:
                 yield one
+
+    async def history_page(
+        self,
+        subject_id: str,
+        *,
+        skip: int = 0,
+        page_size: int = 20,
+        at_least_as_fresh: str | None = None,
+    ) -> HistoryPage:
+        """Reads some of a subject's events, the latest first, past so many of them."""
+        return await self._connection.call(
+            self._connection.stubs.consents.ListConsentEvents,
+            messages.ListConsentEventsRequest(
+                subject_id=subject_id,
+                page_size=page_size,
+                at_least_as_fresh=outgoing.fresh(at_least_as_fresh),
+                newest_first=True,
+                skip=skip,
+            ),
+            incoming.history_page,
+        )
 
     async def _page(
         self, subject_id: str, at_least_as_fresh: str | None, token: str

@@ -61,6 +61,11 @@ def notice_ref(message: messages.NoticeRef) -> NoticeRef:
     return NoticeRef(message.version, message.locale, message.sha256 or None)
 
 
+def notice(message: messages.Notice) -> model.Notice:
+    """The text of a notice, and its name."""
+    return model.Notice(notice_ref(message.ref), message.title, message.text)
+
+
 def purposes(message: consent_messages.ListPurposesResponse) -> list[model.Purpose]:
     """The catalogue."""
     return [_purpose(one) for one in message.purposes]
@@ -108,6 +113,11 @@ def events(found: Iterable[messages.ConsentEvent]) -> tuple[model.ConsentEvent, 
             one.scope, with_fields=one.kind != messages.EVENT_KIND_PUBLICATION_REPORTED
         )
     )
+
+
+def history_page(message: consent_messages.ListConsentEventsResponse) -> model.HistoryPage:
+    """A page of a subject's history."""
+    return model.HistoryPage(events(message.events), message.total_size)
 
 
 def _standing(message: messages.SubjectStanding) -> model.Standing:
@@ -176,9 +186,7 @@ def _purpose(message: messages.Purpose) -> model.Purpose:
         basis=words.BASES.get(message.basis, LegalBasis.OTHER),
         validity_months=_validity(message),
         needs_confirmation=message.needs_confirmation,
-        notice=model.Notice(
-            notice_ref(message.notice.ref), message.notice.title, message.notice.text
-        ),
+        notice=notice(message.notice),
         trackers=tuple(
             model.Tracker(
                 one.name,

@@ -290,6 +290,14 @@ class ConsentEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Some of a subject's events, and how many there are in all."""
+
+    events: tuple[ConsentEvent, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class EventPage:
     """A page of the log. `cursor` continues it, also past its present head."""
 

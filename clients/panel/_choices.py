@@ -40,7 +40,7 @@ class Row:
     """What a page shows of one purpose.
 
     `turn` is what its switch would do, None for one that cannot be used now. `agreed` is the text
-    of the latest choice, None if there was none or its text is no longer told; `ref` names it.
+    of the latest choice, None if there was none; `ref` names it.
     """
 
     purpose: Purpose
@@ -247,21 +247,26 @@ def _is_no(consent: Consent) -> bool:
 async def _rows(visit: Visit, purposes: Sequence[Purpose], consents: Consents) -> list[Row]:
     entries = {one.consent.purpose_id: one for one in consents.entries}
     shown = [one for one in purposes if not one.takes_scope]
-    choices = [choice for one in entries.values() if (choice := one.consent.choice) is not None]
-    texts = {visit.texts.language: {one.id: one.notice for one in purposes}}
-    for locale in {one.notice.locale for one in choices if one.notice is not None}:
-        if locale not in texts:
-            others = await visit.desk.client.list_purposes(locale)
-            texts[locale] = {one.id: one.notice for one in others}
-    return [_row(one, entries[one.id], texts, visit) for one in shown]
+    agreed = await asyncio.gather(*(_agreed(visit, one, entries[one.id]) for one in shown))
+    return [
+        _row(one, entries[one.id], text, visit) for one, text in zip(shown, agreed, strict=True)
+    ]
 
 
-def _row(
-    purpose: Purpose, entry: ConsentEntry, texts: dict[str, dict[str, Notice]], visit: Visit
-) -> Row:
+async def _agreed(visit: Visit, purpose: Purpose, entry: ConsentEntry) -> Notice | None:
+    """The text of the latest choice, whatever is shown now; None if there is none."""
+    choice = entry.consent.choice
+    if choice is None or choice.notice is None:
+        return None
+    ref = choice.notice
+    if purpose.notice.ref == ref:
+        return purpose.notice
+    return await visit.desk.client.get_notice(purpose.id, ref.version, ref.locale)
+
+
+def _row(purpose: Purpose, entry: ConsentEntry, agreed: Notice | None, visit: Visit) -> Row:
     choice, decision = entry.consent.choice, entry.decision
     ref = choice.notice if choice else None
-    agreed = texts.get(ref.locale, {}).get(purpose.id) if ref else None
     given = choice is not None and choice.kind is EventKind.CONSENT_GIVEN
     turn: str | None = "off" if decision.permitted else "on"
     if decision.reason in _FROZEN:
@@ -275,5 +280,5 @@ def _row(
         turn,
         choice.recorded_time if choice else None,
         ref,
-        agreed if agreed is not None and agreed.ref == ref else None,
+        agreed,
     )

@@ -9,27 +9,40 @@ from typing import Any
 
 from starlette.responses import Response
 
-from consentclient import ConsentEvent
+from consentclient import ConsentEvent, HistoryPage
 from panel._visit import Visit, as_fresh_as_told
 
 PAGE = 20
+# No history has as many pages: the service passes over a million events at most.
+_DIGITS = 5
 
 
 async def show(visit: Visit) -> Response:
     """One page of the timeline."""
-    purposes, events = await asyncio.gather(
-        visit.desk.client.list_purposes(visit.texts.language), _events(visit)
+    number = _number(visit.request.query_params.get("page", "1"))
+    purposes, history = await asyncio.gather(
+        visit.desk.client.list_purposes(visit.texts.language), _page(visit, number)
     )
-    pages = max(1, -(-len(events) // PAGE))
-    page = _number(visit.request.query_params.get("page", "1"), pages)
-    events.reverse()
+    pages = max(1, -(-history.total // PAGE))
+    if number > pages:
+        number = pages
+        history = await _page(visit, number)
     return visit.page(
         "history.html",
-        events=events[(page - 1) * PAGE : page * PAGE],
+        events=history.events,
         titles={one.id: one.notice.title for one in purposes},
-        count=len(events),
-        number=page,
+        count=history.total,
+        number=number,
         pages=pages,
+    )
+
+
+async def _page(visit: Visit, number: int) -> HistoryPage:
+    return await as_fresh_as_told(
+        visit,
+        lambda fresh: visit.desk.client.history_page(
+            visit.subject_id, skip=(number - 1) * PAGE, page_size=PAGE, at_least_as_fresh=fresh
+        ),
     )
 
 
@@ -83,7 +96,8 @@ def plain(value: Any) -> Any:
     raise TypeError(type(value).__name__)
 
 
-def _number(text: str, most: int) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 8):
+def _number(text: str) -> int:
+    """The page that is asked for; the first one for what is none."""
+    if not (text.isascii() and text.isdigit() and len(text) < _DIGITS):
         return 1
-    return min(max(1, int(text)), most)
+    return max(1, int(text))

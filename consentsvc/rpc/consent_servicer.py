@@ -11,6 +11,7 @@ from consentsvc.rpc.reading import at_least, page_start
 from consentsvc.rpc.tokens import Kind, Tokens
 from consentsvc.rpc.writing import request_of
 from consentsvc.service.consents import Consents, UpdateConsents
+from consentsvc.service.ports import Stretch
 from consentsvc.service.queries import Queries
 from consentsvc.v1 import consent_service_pb2 as messages
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceServicer
@@ -19,6 +20,7 @@ _PAGE, _LARGEST_PAGE = 100, 500
 # An event carries up to 20 KB of evidence, and a page must fit into 4 MiB, the size beyond which a
 # gRPC client refuses a message unless told otherwise.
 _EVENTS, _MOST_EVENTS = 50, 100
+_MOST_SKIPPED = 1_000_000
 
 
 class ConsentServicer(ConsentServiceServicer):
@@ -44,6 +46,14 @@ class ConsentServicer(ConsentServiceServicer):
             purposes=[translate.purpose(one, request.locale) for one in purposes],
             locales=self._catalogue.locales,
         )
+
+    async def GetNotice(
+        self, request: messages.GetNoticeRequest, context: Any
+    ) -> messages.GetNoticeResponse:
+        """See the proto."""
+        purpose = identifiers.purpose_id(request.purpose_id)
+        found = await self._queries.notice(purpose, request.version, request.locale)
+        return messages.GetNoticeResponse(notice=translate.published(found))
 
     async def ListConsents(
         self, request: messages.ListConsentsRequest, context: Any
@@ -120,9 +130,13 @@ class ConsentServicer(ConsentServiceServicer):
         """See the proto."""
         subject = identifiers.subject_id(request.subject_id)
         size = page_size(request.page_size, _EVENTS, _MOST_EVENTS)
-        after = page_start(request.page_token, self._tokens, Kind.HISTORY_PAGE)
+        if not 0 <= request.skip <= _MOST_SKIPPED:
+            raise InvalidRequest.field("skip", f"must be 0 to {_MOST_SKIPPED:,}")
+        past = page_start(request.page_token, self._tokens, Kind.HISTORY_PAGE)
         page = await self._queries.history(
-            subject, after, size + 1, at_least(request.at_least_as_fresh, self._tokens)
+            subject,
+            Stretch(size + 1, past or None, request.skip, request.newest_first),
+            at_least(request.at_least_as_fresh, self._tokens),
         )
         shown = page.events[:size]
         more = len(page.events) > size
@@ -132,6 +146,7 @@ class ConsentServicer(ConsentServiceServicer):
                 self._tokens.make(Kind.HISTORY_PAGE, shown[-1].position) if more else ""
             ),
             read_at=self._tokens.make(Kind.FRESHNESS, page.head),
+            total_size=page.total,
         )
 
 

@@ -31,7 +31,7 @@ from consentsvc.domain.publication.choices import Sayings
 from consentsvc.domain.scope import Reach, Scope
 from consentsvc.rpc import scopes
 from consentsvc.service.consents import Change, ShownNotice
-from consentsvc.service.ports import SubjectRecord
+from consentsvc.service.ports import Published, SubjectRecord
 from consentsvc.service.requests import Effect, Outcome
 from consentsvc.v1 import consent_event_service_pb2 as event_messages
 from consentsvc.v1 import consent_pb2 as messages
@@ -375,6 +375,11 @@ def _set_validity(message: messages.Purpose | event_messages.PurposeRule, one: P
         message.until_withdrawn = True
     else:
         message.validity_months = one.validity_months
+
+
+def published(one: Published) -> messages.Notice:
+    """A notice as the log keeps it."""
+    return messages.Notice(ref=notice_ref(one.notice), title=one.title, text=one.text)
 
 
 def _notice(one: Notice) -> messages.Notice:

@@ -80,6 +80,26 @@ class Page(NamedTuple):
     head: Position
 
 
+class History(NamedTuple):
+    """A stretch of one subject's events, how many there are in all, and the head of the log."""
+
+    events: list[Event]
+    total: int
+    head: Position
+
+
+class Stretch(NamedTuple):
+    """Which of a subject's events to read: past a position, or before it if `newest_first`.
+
+    Without a position from the one end of the history to the other. `skip` of them are passed over.
+    """
+
+    limit: int
+    past: Position | None = None
+    skip: int = 0
+    newest_first: bool = False
+
+
 class Published(NamedTuple):
     """A notice that the log knows, with its text."""
 
@@ -238,8 +258,8 @@ class EventStore(Protocol):
         """Reads the events past a position, in order."""
         ...
 
-    async def subject_events(self, subject: SubjectId, after: Position, limit: int) -> Page:
-        """Reads one subject's events past a position, in order."""
+    async def subject_events(self, subject: SubjectId, stretch: Stretch) -> History:
+        """Reads a stretch of one subject's events; costs no more for a longer history."""
         ...
 
     async def published(self) -> list[Published]:

@@ -7,14 +7,22 @@ from typing import NamedTuple
 from consentsvc.domain.catalogue import Catalogue, Purpose
 from consentsvc.domain.consent import NOTHING_KNOWN, NOTHING_STANDS, Consent, Standing
 from consentsvc.domain.decision import Decision, decide
-from consentsvc.domain.errors import InvalidRequest, PositionUnknown
+from consentsvc.domain.errors import InvalidRequest, PositionUnknown, UnknownNotice
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add
 from consentsvc.domain.publication import choices, listing
 from consentsvc.domain.publication.choices import Sayings
 from consentsvc.domain.scope import Reach, Scope
 from consentsvc.service.links import Links
-from consentsvc.service.ports import Clock, EventStore, Page, Question, Record
+from consentsvc.service.ports import (
+    Clock,
+    EventStore,
+    History,
+    Published,
+    Question,
+    Record,
+    Stretch,
+)
 
 # Longer than any commit takes, unless the disk has failed.
 _SETTLING = timedelta(minutes=1)
@@ -106,17 +114,23 @@ class Queries:
                 entries.append(Entry(purpose.id, consent, decide(purpose, consent, standing, now)))
         return Choices(read_at, standing, entries)
 
+    async def notice(self, purpose: PurposeId, version: str, locale: str) -> Published:
+        """Finds a notice that was ever published; raises `UnknownNotice`."""
+        for one in await self._store.published():
+            if (one.purpose, one.notice.version, one.notice.locale) == (purpose, version, locale):
+                return one
+        raise UnknownNotice.field("version", "was never published for the purpose in that locale")
+
     async def history(
         self,
         subject: SubjectId,
-        after: Position,
-        limit: int,
+        stretch: Stretch,
         consistency: Consistency = LATEST,
-    ) -> Page:
-        """Reads a subject's events past a position, oldest first."""
-        page = await self._store.subject_events(subject, after, limit)
+    ) -> History:
+        """Reads a stretch of a subject's events."""
+        page = await self._store.subject_events(subject, stretch)
         refuse_stale(page.head, consistency)
-        if after > page.head:
+        if stretch.past is not None and stretch.past > page.head:
             raise PositionUnknown("the page begins past the head of this log")
         return page
 

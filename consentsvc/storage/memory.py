@@ -31,6 +31,7 @@ from consentsvc.service.ports import (
     ChoiceRecords,
     Clock,
     Due,
+    History,
     Inquiry,
     Page,
     Published,
@@ -39,6 +40,7 @@ from consentsvc.service.ports import (
     Records,
     Remembered,
     Request,
+    Stretch,
     SubjectRecord,
     Transaction,
 )
@@ -142,15 +144,20 @@ class MemoryEventStore:
         """See `EventStore.events`."""
         return Page(self._state.events[after : after + limit], self._head)
 
-    async def subject_events(self, subject: SubjectId, after: Position, limit: int) -> Page:
+    async def subject_events(self, subject: SubjectId, stretch: Stretch) -> History:
         """See `EventStore.subject_events`."""
         pseudonym = self._pseudonyms.get(subject)
         theirs = [
             event
-            for event in self._state.events[after:]
+            for event in self._state.events
             if pseudonym is not None and event.pseudonym == pseudonym
         ]
-        return Page(theirs[:limit], self._head)
+        limit, past, skip, newest_first = stretch
+        if newest_first:
+            found = [one for one in reversed(theirs) if past is None or one.position < past]
+        else:
+            found = [one for one in theirs if past is None or one.position > past]
+        return History(found[skip : skip + limit], len(theirs), self._head)
 
     async def published(self) -> list[Published]:
         """See `EventStore.published`."""

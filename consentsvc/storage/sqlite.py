@@ -16,11 +16,13 @@ from consentsvc.service.ports import (
     ChoiceRecords,
     Clock,
     Due,
+    History,
     Inquiry,
     Page,
     Published,
     Question,
     Records,
+    Stretch,
     SubjectRecord,
     Transaction,
 )
@@ -164,11 +166,11 @@ class SqliteEventStore:
             self._pages, lambda raw: sqlite_reads.events(raw, self._keyring, after, limit)
         )
 
-    async def subject_events(self, subject: SubjectId, after: Position, limit: int) -> Page:
+    async def subject_events(self, subject: SubjectId, stretch: Stretch) -> History:
         """See `EventStore.subject_events`."""
         return await self._read(
             self._pages,
-            lambda raw: sqlite_reads.subject_events(raw, self._keyring, subject, after, limit),
+            lambda raw: sqlite_reads.subject_events(raw, self._keyring, subject, stretch),
         )
 
     async def published(self) -> list[Published]:

@@ -15,7 +15,16 @@ from consentsvc.domain.consent import (
 from consentsvc.domain.events import Event, NoticeRef
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
-from consentsvc.service.ports import Page, Published, Question, Record, Records, SubjectRecord
+from consentsvc.service.ports import (
+    History,
+    Page,
+    Published,
+    Question,
+    Record,
+    Records,
+    Stretch,
+    SubjectRecord,
+)
 from consentsvc.storage import codec
 from consentsvc.storage.canonical import Damaged
 from consentsvc.storage.database import reading
@@ -30,6 +39,9 @@ from consentsvc.storage.sqlite_states import (
     read_consents,
     read_standing,
 )
+
+# The largest position that SQLite can hold.
+_LAST = Position(2**63 - 1)
 
 # One statement for a whole list: json_each hands SQLite the subjects in one go, and the two joins
 # are look-ups by key. A statement for each subject would cost several times as much.
@@ -202,22 +214,29 @@ def events(connection: sqlite3.Connection, keyring: Keyring, after: Position, li
 
 
 def subject_events(
-    connection: sqlite3.Connection,
-    keyring: Keyring,
-    subject: SubjectId,
-    after: Position,
-    limit: int,
-) -> Page:
-    """Reads one subject's events past a position."""
+    connection: sqlite3.Connection, keyring: Keyring, subject: SubjectId, stretch: Stretch
+) -> History:
+    """Reads a stretch of one subject's events."""
+    limit, past, skip, newest_first = stretch
+    if past is None:
+        past = _LAST if newest_first else START
+    beyond, order = ("<", "DESC") if newest_first else (">", "ASC")
+    # What is passed over is so by the index alone.
+    positions = (
+        f"SELECT position FROM event WHERE pseudonym = ?1 AND position {beyond} ?2"  # noqa: S608 - constants
+        f" ORDER BY position {order} LIMIT ?3 OFFSET ?4"
+    )
     with reading(connection):
         head, _ = last_event(connection)
         pseudonym = Keyring.pseudonyms(connection, [subject]).get(subject)
         rows = connection.execute(
-            _EVENTS + "WHERE event.pseudonym = ? AND event.position > ?"
-            " ORDER BY event.position LIMIT ?",
-            (pseudonym, min(after, head), limit),
+            f"{_EVENTS} WHERE event.position IN ({positions}) ORDER BY event.position {order}",
+            (pseudonym, min(past, _LAST), limit, skip),
         ).fetchall()
-        return Page(_opened(connection, keyring, rows), head)
+        total = connection.execute(
+            "SELECT count(*) FROM event WHERE pseudonym = ?", (pseudonym,)
+        ).fetchone()[0]
+        return History(_opened(connection, keyring, rows), total, head)
 
 
 def history(

@@ -166,6 +166,60 @@ class ListPurposesResponse(_message.Message):
 Global___ListPurposesResponse: _TypeAlias = ListPurposesResponse  # noqa: Y015
 
 @_typing.final
+class GetNoticeRequest(_message.Message):
+    """Asks for the text of a notice."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURPOSE_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    LOCALE_FIELD_NUMBER: _builtins.int
+    purpose_id: _builtins.str
+    """The purpose that it was published for."""
+    version: _builtins.str
+    """Its version."""
+    locale: _builtins.str
+    """Its locale."""
+    def __init__(
+        self,
+        *,
+        purpose_id: _builtins.str = ...,
+        version: _builtins.str = ...,
+        locale: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["locale", b"locale", "purpose_id", b"purpose_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetNoticeRequest: _TypeAlias = GetNoticeRequest  # noqa: Y015
+
+@_typing.final
+class GetNoticeResponse(_message.Message):
+    """A notice as it was published."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTICE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def notice(self) -> _consent_pb2.Notice:
+        """Its name, hash, title and text."""
+
+    def __init__(
+        self,
+        *,
+        notice: _consent_pb2.Notice | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["notice", b"notice"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notice", b"notice"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetNoticeResponse: _TypeAlias = GetNoticeResponse  # noqa: Y015
+
+@_typing.final
 class ListConsentsRequest(_message.Message):
     """Asks for a subject's consents."""
 
@@ -588,6 +642,8 @@ class ListConsentEventsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    NEWEST_FIRST_FIELD_NUMBER: _builtins.int
+    SKIP_FIELD_NUMBER: _builtins.int
     subject_id: _builtins.str
     """The subject: 1 to 256 characters of printable ASCII without spaces."""
     page_size: _builtins.int
@@ -596,6 +652,10 @@ class ListConsentEventsRequest(_message.Message):
     """The `next_page_token` of the page before; empty for the first page."""
     at_least_as_fresh: _builtins.str
     """A token that a write or a read returned: the answer reflects at least all that the token does."""
+    newest_first: _builtins.bool
+    """Whether the latest event comes first. The pages of one list all ask alike."""
+    skip: _builtins.int
+    """How many events to pass over before the page begins: 0 to 1,000,000."""
     def __init__(
         self,
         *,
@@ -603,10 +663,12 @@ class ListConsentEventsRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         at_least_as_fresh: _builtins.str = ...,
+        newest_first: _builtins.bool = ...,
+        skip: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "page_size", b"page_size", "page_token", b"page_token", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "newest_first", b"newest_first", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -621,13 +683,16 @@ class ListConsentEventsResponse(_message.Message):
     EVENTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     READ_AT_FIELD_NUMBER: _builtins.int
+    TOTAL_SIZE_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Continues the list; empty on the last page."""
     read_at: _builtins.str
     """The position at which this page was read, as a token for `at_least_as_fresh`."""
+    total_size: _builtins.int
+    """How many events the subject has in all."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[_consent_pb2.ConsentEvent]:
-        """The events, oldest first."""
+        """The events, in the order that was asked for."""
 
     def __init__(
         self,
@@ -635,10 +700,11 @@ class ListConsentEventsResponse(_message.Message):
         events: _abc.Iterable[_consent_pb2.ConsentEvent] | None = ...,
         next_page_token: _builtins.str = ...,
         read_at: _builtins.str = ...,
+        total_size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "next_page_token", b"next_page_token", "read_at", b"read_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "next_page_token", b"next_page_token", "read_at", b"read_at", "total_size", b"total_size"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -53,6 +53,11 @@ class ConsentServiceStub(object):
                 request_serializer=consentsvc_dot_v1_dot_consent__service__pb2.ListPurposesRequest.SerializeToString,
                 response_deserializer=consentsvc_dot_v1_dot_consent__service__pb2.ListPurposesResponse.FromString,
                 _registered_method=True)
+        self.GetNotice = channel.unary_unary(
+                '/consentsvc.v1.ConsentService/GetNotice',
+                request_serializer=consentsvc_dot_v1_dot_consent__service__pb2.GetNoticeRequest.SerializeToString,
+                response_deserializer=consentsvc_dot_v1_dot_consent__service__pb2.GetNoticeResponse.FromString,
+                _registered_method=True)
         self.ListConsents = channel.unary_unary(
                 '/consentsvc.v1.ConsentService/ListConsents',
                 request_serializer=consentsvc_dot_v1_dot_consent__service__pb2.ListConsentsRequest.SerializeToString,
@@ -99,6 +104,14 @@ class ConsentServiceServicer(object):
 
     def ListPurposes(self, request, context):
         """Lists the purposes of the catalogue in its order, with the notice to show now.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetNotice(self, request, context):
+        """Tells the text of a notice that was ever published, also of one that has been replaced since or
+        has left the catalogue. INVALID_ARGUMENT with reason UNKNOWN_NOTICE for one that never was.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,7 +172,7 @@ class ConsentServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListConsentEvents(self, request, context):
-        """Lists a subject's events, oldest first, with their evidence.
+        """Lists a subject's events with their evidence, oldest first unless asked otherwise.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -172,6 +185,11 @@ def add_ConsentServiceServicer_to_server(servicer, server):
                     servicer.ListPurposes,
                     request_deserializer=consentsvc_dot_v1_dot_consent__service__pb2.ListPurposesRequest.FromString,
                     response_serializer=consentsvc_dot_v1_dot_consent__service__pb2.ListPurposesResponse.SerializeToString,
+            ),
+            'GetNotice': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetNotice,
+                    request_deserializer=consentsvc_dot_v1_dot_consent__service__pb2.GetNoticeRequest.FromString,
+                    response_serializer=consentsvc_dot_v1_dot_consent__service__pb2.GetNoticeResponse.SerializeToString,
             ),
             'ListConsents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListConsents,
@@ -240,6 +258,33 @@ class ConsentService(object):
             '/consentsvc.v1.ConsentService/ListPurposes',
             consentsvc_dot_v1_dot_consent__service__pb2.ListPurposesRequest.SerializeToString,
             consentsvc_dot_v1_dot_consent__service__pb2.ListPurposesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetNotice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/consentsvc.v1.ConsentService/GetNotice',
+            consentsvc_dot_v1_dot_consent__service__pb2.GetNoticeRequest.SerializeToString,
+            consentsvc_dot_v1_dot_consent__service__pb2.GetNoticeResponse.FromString,
             options,
             channel_credentials,
             insecure,

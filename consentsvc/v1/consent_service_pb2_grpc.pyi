@@ -32,6 +32,10 @@ class ConsentServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListPurposes: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ListPurposesRequest, _consent_service_pb2.ListPurposesResponse]
     """Lists the purposes of the catalogue in its order, with the notice to show now."""
+    GetNotice: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.GetNoticeRequest, _consent_service_pb2.GetNoticeResponse]
+    """Tells the text of a notice that was ever published, also of one that has been replaced since or
+    has left the catalogue. INVALID_ARGUMENT with reason UNKNOWN_NOTICE for one that never was.
+    """
     ListConsents: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ListConsentsRequest, _consent_service_pb2.ListConsentsResponse]
     """Lists a subject's consents, at least one for every purpose of the catalogue in its order, with
     the decision that any caller would get.
@@ -71,7 +75,7 @@ class ConsentServiceStub:
     reported death. NOT_FOUND with reason LINK_UNKNOWN for a token that this service did not make.
     """
     ListConsentEvents: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ListConsentEventsRequest, _consent_service_pb2.ListConsentEventsResponse]
-    """Lists a subject's events, oldest first, with their evidence."""
+    """Lists a subject's events with their evidence, oldest first unless asked otherwise."""
 
 class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Shows a customer's choices and changes them: for the customer's panel.
@@ -97,6 +101,16 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_consent_service_pb2.ListPurposesRequest, _abc.Awaitable[_consent_service_pb2.ListPurposesResponse]],
     ) -> _abc.Awaitable[_consent_service_pb2.ListPurposesResponse]:
         """Lists the purposes of the catalogue in its order, with the notice to show now."""
+
+    @_abc_1.abstractmethod
+    def GetNotice(
+        self,
+        request: _consent_service_pb2.GetNoticeRequest,
+        context: _aio.ServicerContext[_consent_service_pb2.GetNoticeRequest, _abc.Awaitable[_consent_service_pb2.GetNoticeResponse]],
+    ) -> _abc.Awaitable[_consent_service_pb2.GetNoticeResponse]:
+        """Tells the text of a notice that was ever published, also of one that has been replaced since or
+        has left the catalogue. INVALID_ARGUMENT with reason UNKNOWN_NOTICE for one that never was.
+        """
 
     @_abc_1.abstractmethod
     def ListConsents(
@@ -166,6 +180,6 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _consent_service_pb2.ListConsentEventsRequest,
         context: _aio.ServicerContext[_consent_service_pb2.ListConsentEventsRequest, _abc.Awaitable[_consent_service_pb2.ListConsentEventsResponse]],
     ) -> _abc.Awaitable[_consent_service_pb2.ListConsentEventsResponse]:
-        """Lists a subject's events, oldest first, with their evidence."""
+        """Lists a subject's events with their evidence, oldest first unless asked otherwise."""
 
 def add_ConsentServiceServicer_to_server(servicer: ConsentServiceServicer, server: _aio.Server) -> None: ...

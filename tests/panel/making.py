@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from consentclient import AsyncConsentClient, Retry
 from consentsvc import catalogue, profiles
 from consentsvc.config import Settings as ServerSettings
+from consentsvc.domain.catalogue import Catalogue
 from consentsvc.server import started
 from consentsvc.service.ports import Clock
 from consentsvc.storage.opening import open_store
@@ -112,7 +113,11 @@ def forms(html: str) -> dict[str, dict[str, str]]:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, clock: Clock, lines: list[dict[str, Any]] | None = None, **given: Any
+    folder: Path,
+    clock: Clock,
+    lines: list[dict[str, Any]] | None = None,
+    offered: Catalogue = CATALOGUE,
+    **given: Any,
 ) -> AsyncIterator[Panel]:
     """Serves a panel over the default catalogue, for as long as a block runs."""
     with _port() as listener, _directory(folder, lines) as directory:
@@ -123,7 +128,7 @@ async def serving(
         )
         async with open_store(f"sqlite:///{folder}/log.db", clock=clock) as store:
             listen = ServerSettings(listen="127.0.0.1:0", sweep_seconds=3600)
-            starting = started(store, CATALOGUE, PROFILES, clock, listen)
+            starting = started(store, offered, PROFILES, clock, listen)
             server = await starting.__aenter__()
             stopped = False
 

@@ -1,13 +1,17 @@
 """My choices: what the page shows, and what a switch does."""
 
+import html
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from consentclient import Action, Actor, ActorKind, Change, EventKind, PositionConflict, Reason
-from tests.panel.making import Panel, all_forms, forms, serving
+from consentsvc.domain.catalogue import Catalogue, Notice, NoticeVersion
+from consentsvc.domain.identifiers import PurposeId
+from tests.panel.making import CATALOGUE, Panel, all_forms, forms, serving
 from tests.support.clock import FakeClock
 
 ANN = "customer:8213"
@@ -73,6 +77,30 @@ async def test_the_text_that_was_agreed_to_is_shown_with_its_hash(
     assert event.notice.locale == "fr"
     assert event.notice.sha256.hex() in page.text
     assert "Version 1, Français" in page.text
+
+
+async def test_the_text_of_before_is_shown(tmp_path: Path, clock: FakeClock) -> None:
+    """The exact text that was agreed to is shown also after it was replaced."""
+    newsletter = PurposeId("newsletter")
+    before = CATALOGUE.purposes[newsletter]
+    notices = {
+        locale: Notice(newsletter, "2", locale, "Another title", "Another text.")
+        for locale in ("en", "fr")
+    }
+    versions = (*before.versions, NoticeVersion("2", asks_again=True, notices=notices))
+    after = Catalogue({**CATALOGUE.purposes, newsletter: replace(before, versions=versions)})
+    async with serving(tmp_path, clock) as panel, panel.signed_in(ANN) as reader:
+        await reader.turn("newsletter", "on")
+    async with (
+        serving(tmp_path, clock, offered=after) as panel,
+        panel.signed_in(ANN) as reader,
+    ):
+        page = (await reader.get("/choices")).text
+
+    agreed = before.current.notices["en"]
+    assert html.escape(agreed.text.strip().split("\n")[0], quote=False) in html.unescape(page)
+    assert agreed.sha256.hex() in page
+    assert "Another text." in page
 
 
 async def test_until_when_is_shown(panel: Panel, clock: FakeClock) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -20,6 +20,7 @@ from consentsvc.service.ports import (
     Records,
     Remembered,
     Request,
+    Stretch,
     SubjectRecord,
     Transaction,
 )
@@ -449,17 +450,35 @@ class EventStoreContract(ScopedContract):
         await record(store, given(), given(BEN), withdrawn())
 
         assert await store.events(Position(after), 10) == ([], 3)
-        assert await store.subject_events(ANNA, Position(after), 10) == ([], 3)
+        assert await store.subject_events(ANNA, Stretch(10, Position(after))) == ([], 2, 3)
 
     async def test_a_subjects_events_are_its_own(self, store: EventStore) -> None:
         """One subject's pages hold that subject's events only, whole and in order."""
         await record(store, given(), given(BEN), given(purpose=PROFILING), restricted(), given(BEN))
         everyone = await everything(store)
-        pages = [await store.subject_events(ANNA, Position(after), 2) for after in (0, 3)]
+        pages = [await store.subject_events(ANNA, Stretch(2, Position(after))) for after in (0, 3)]
 
         assert [page.events for page in pages] == [[everyone[0], everyone[2]], [everyone[3]]]
         assert {page.head for page in pages} == {5}
-        assert await store.subject_events(CARL, START, 10) == ([], 5)
+        assert await store.subject_events(CARL, Stretch(10)) == ([], 0, 5)
+
+    async def test_a_history_is_read_from_either_end(self, store: EventStore) -> None:
+        """Any stretch of it, in either order, with the number of all."""
+        await record(store, *(given(one) for one in [ANNA, BEN, ANNA, ANNA, BEN, ANNA]))
+
+        async def positions(*stretch: Any) -> list[int]:
+            history = await store.subject_events(ANNA, Stretch(*stretch))
+            assert (history.total, history.head) == (4, 6)
+            return [one.position for one in history.events]
+
+        assert await positions(9) == [1, 3, 4, 6]
+        assert await positions(9, None, 0, True) == [6, 4, 3, 1]
+        assert await positions(2, None, 1) == [3, 4]
+        assert await positions(2, None, 1, True) == [4, 3]
+        assert await positions(2, Position(3)) == [4, 6]
+        assert await positions(2, Position(4), 0, True) == [3, 1]
+        assert await positions(2, Position(4), 1, True) == [1]
+        assert await positions(2, None, 4, True) == []
 
     async def test_published_notices_are_kept_with_their_text(
         self, store: EventStore, clock: FakeClock
@@ -591,7 +610,7 @@ class EventStoreContract(ScopedContract):
         assert len(set(names.values())) == len(LOOKALIKES)
         for position, subject in enumerate(LOOKALIKES, 1):
             _, known = await store.subject_record(subject)
-            page = await store.subject_events(subject, START, EVERYTHING)
+            page = await store.subject_events(subject, Stretch(EVERYTHING))
             assert known is not None
             assert known.consents[NEWSLETTER].position == position
             assert [one.position for one in page.events] == [position]

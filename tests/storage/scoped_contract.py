@@ -12,7 +12,7 @@ from consentsvc.domain.identifiers import START, Position, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.domain.publication.choices import SILENT, Choices, Mark, Said, Sayings, ran_out
 from consentsvc.domain.scope import ACCOUNT, ContactField, ContactId, Reach
-from consentsvc.service.ports import ChoiceRecords, Due, EventStore, Inquiry, Transaction
+from consentsvc.service.ports import ChoiceRecords, Due, EventStore, Inquiry, Stretch, Transaction
 from tests.storage.making import (
     ANNA,
     BEN,
@@ -99,7 +99,7 @@ class ScopedContract:
         """Events come back with scope and report, by position, by subject and from inside."""
         new = [*(scoped(GIVEN, reach, NAME | EMAIL) for reach in NESTED), reported()]
         await record(store, *new, given(BEN))
-        theirs = (await store.subject_events(ANNA, START, EVERYTHING)).events
+        theirs = (await store.subject_events(ANNA, Stretch(EVERYTHING))).events
         inside = await store.write(
             lambda transaction: transaction.history(ANNA, PUBLICATION, START), {ANNA}
         )
@@ -120,7 +120,7 @@ class ScopedContract:
         assert positions(anna.sayings[PUBLICATION]) == {OF_CONTACT: {ContactField.ALL: 2}}
         assert (ben.consents, ben.sayings) == ({}, {})
         assert await choices_of(store, BEN) == SILENT
-        theirs = (await store.subject_events(BEN, START, EVERYTHING)).events
+        theirs = (await store.subject_events(BEN, Stretch(EVERYTHING))).events
         assert [one.kind for one in theirs] == [EventKind.PUBLICATION_REPORTED]
 
     # --- choices -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from consentsvc.domain.events import EventKind, NewEvent
 from consentsvc.domain.identifiers import START, Position, SubjectId
 from consentsvc.domain.scope import ACCOUNT
-from consentsvc.service.ports import Inquiry, Question
+from consentsvc.service.ports import Inquiry, Question, Stretch
 from consentsvc.storage.sqlite import SqliteEventStore, open_sqlite
 from tests.storage.making import (
     ANNA,
@@ -129,7 +129,7 @@ async def test_a_cancelled_read_leaves_no_old_view_open(
             store.subject_record(ANNA),
             store.subject_records(None, 10),
             store.events(START, 10),
-            store.subject_events(ANNA, START, 10),
+            store.subject_events(ANNA, Stretch(10)),
             store.pseudonyms([SubjectId(f"customer:{number}")]),
             store.past(Position(number)),
         ]
@@ -142,7 +142,7 @@ async def test_a_cancelled_read_leaves_no_old_view_open(
         await asyncio.wait_for(record(store, scoped(EventKind.CONSENT_GIVEN, OF_CONTACT)), 10)
         _, (choices,) = await store.choices(PUBLICATION, [Inquiry(ANNA, frozenset({OF_CONTACT}))])
         read_at, ((anna, _),) = await store.records([question])
-        page = await store.subject_events(ANNA, Position(number - 1), 10)
+        page = await store.subject_events(ANNA, Stretch(10, Position(number - 1)))
         await asyncio.wait(tasks)
 
         assert (read_at, anna.consent.position) == (number, number)

@@ -15,7 +15,7 @@ from consentsvc.domain.events import EventKind, NoticeRef
 from consentsvc.domain.identifiers import START, Position, Pseudonym, SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.service.notices import publish
-from consentsvc.service.ports import EventStore, Question, Transaction
+from consentsvc.service.ports import EventStore, Question, Stretch, Transaction
 from consentsvc.storage.database import Database
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.sqlite import SqliteEventStore, open_sqlite
@@ -347,7 +347,7 @@ async def test_no_error_of_sqlite_leaves(store: SqliteEventStore, path: Path) ->
         lambda: store.subject_records(None, 1),
         lambda: store.subjects_of([]),
         lambda: store.events(START, 1),
-        lambda: store.subject_events(ANNA, START, 1),
+        lambda: store.subject_events(ANNA, Stretch(1)),
         store.published,
         lambda: record(store, given()),
         lambda: store.pseudonyms([CARL]),
@@ -413,7 +413,7 @@ async def test_damage_is_told_and_does_not_spread(store: SqliteEventStore, path:
     asked = Question(NEWSLETTER, [ANNA])
     attempts: list[Callable[[], Awaitable[object]]] = [
         lambda: store.events(START, 10),
-        lambda: store.subject_events(ANNA, START, 10),
+        lambda: store.subject_events(ANNA, Stretch(10)),
         lambda: store.records([asked]),
         lambda: store.subject_record(ANNA),
         lambda: store.write(lambda one: one.consent(ANNA, NEWSLETTER), {ANNA}),
@@ -423,7 +423,7 @@ async def test_damage_is_told_and_does_not_spread(store: SqliteEventStore, path:
             await attempt()
     later = await record(store, withdrawn(BEN))
     read_at, ((ben,),) = await store.records([Question(NEWSLETTER, [BEN])])
-    page = await store.subject_events(BEN, START, 10)
+    page = await store.subject_events(BEN, Stretch(10))
 
     assert later == [3]
     assert (read_at, ben.consent.position) == (3, 3)

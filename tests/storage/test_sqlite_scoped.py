@@ -10,10 +10,10 @@ import pytest
 
 from consentsvc.domain.errors import StoreUnavailable
 from consentsvc.domain.events import EventKind, NoticeRef
-from consentsvc.domain.identifiers import START, Position, PurposeId, SubjectId
+from consentsvc.domain.identifiers import Position, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.domain.scope import ACCOUNT, ContactId, DomainName, Reach, Role, reaches
-from consentsvc.service.ports import Inquiry, Transaction
+from consentsvc.service.ports import Inquiry, Stretch, Transaction
 from consentsvc.storage.sqlite import SqliteEventStore, open_sqlite
 from tests.storage.making import (
     ANNA,
@@ -256,7 +256,7 @@ async def test_an_objection_makes_no_row(store: SqliteEventStore, path: Path) ->
     await record(store, event(EventKind.OBJECTION_RAISED, ANNA, PUBLICATION), reported())
 
     assert plainly(path, "SELECT * FROM scoped_consent") == []
-    assert len((await store.subject_events(ANNA, START, 10)).events) == 2
+    assert len((await store.subject_events(ANNA, Stretch(10))).events) == 2
     history = await store.write(
         lambda one: one.history(ANNA, PurposeId("publication"), Position(2**64)), {ANNA}
     )

@@ -55,6 +55,7 @@ GOOD: dict[str, Message] = {
     "BatchCheckConsents": queries.BatchCheckConsentsRequest(batch=_BATCH),
     "StreamCheckConsents": queries.StreamCheckConsentsRequest(batch=_BATCH),
     "ListPurposes": consents.ListPurposesRequest(locale="en"),
+    "GetNotice": consents.GetNoticeRequest(purpose_id="newsletter", version="1", locale="en"),
     "ListConsents": consents.ListConsentsRequest(subject_id="anna"),
     "UpdateConsents": consents.UpdateConsentsRequest(
         subject_id="anna",

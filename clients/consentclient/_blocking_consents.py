@@ -17,6 +17,7 @@ from consentclient._model import (
     Consents,
     Evidence,
     HistoryPage,
+    Link,
     Notice,
     Purpose,
     Redeemed,
@@ -190,6 +191,10 @@ class BlockingConsentCalls(BlockingCalls):
                 **options,
             )
         )
+
+    def describe_link(self, token: str) -> Link:
+        """See `AsyncConsentClient.describe_link`."""
+        return self._background.run(self._client.describe_link(token))
 
     def confirm(
         self, token: str, *, evidence: Evidence | None = None, request_id: str | None = None

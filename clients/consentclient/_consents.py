@@ -19,6 +19,7 @@ from consentclient._model import (
     Consents,
     Evidence,
     HistoryPage,
+    Link,
     Notice,
     Purpose,
     Redeemed,
@@ -176,6 +177,14 @@ class ConsentCalls(Calls):
         """The subject is asked to confirm; the outcome holds the token for the link."""
         change = Change(purpose_id, Action.REQUEST, notice, expected_position)
         return await self.update(subject_id, [change], channel=channel, **options)
+
+    async def describe_link(self, token: str) -> Link:
+        """What a link from a mail is for; `LinkUnknown` for one that is not the service's."""
+        return await self._connection.call(
+            self._connection.stubs.consents.DescribeLink,
+            messages.DescribeLinkRequest(token=token),
+            incoming.link,
+        )
 
     async def confirm(
         self, token: str, *, evidence: Evidence | None = None, request_id: str | None = None

@@ -97,6 +97,14 @@ class Signal(enum.Enum):
     OTHER = "other"
 
 
+class LinkKind(enum.Enum):
+    """What a link from a mail does when it is used."""
+
+    WITHDRAWAL = "withdrawal"
+    CONFIRMATION = "confirmation"
+    OTHER = "other"
+
+
 class Effect(enum.Enum):
     """What a change led to."""
 

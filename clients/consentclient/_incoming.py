@@ -19,6 +19,7 @@ from consentclient._enums import (
     Effect,
     EventKind,
     LegalBasis,
+    LinkKind,
     Reason,
     ReportOutcome,
     RevocationReason,
@@ -113,6 +114,11 @@ def events(found: Iterable[messages.ConsentEvent]) -> tuple[model.ConsentEvent, 
             one.scope, with_fields=one.kind != messages.EVENT_KIND_PUBLICATION_REPORTED
         )
     )
+
+
+def link(message: consent_messages.DescribeLinkResponse) -> model.Link:
+    """What a link is for."""
+    return model.Link(words.LINKS.get(message.kind, LinkKind.OTHER), message.purpose_id)
 
 
 def history_page(message: consent_messages.ListConsentEventsResponse) -> model.HistoryPage:

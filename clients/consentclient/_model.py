@@ -13,6 +13,7 @@ from consentclient._enums import (
     Effect,
     EventKind,
     LegalBasis,
+    LinkKind,
     ReportOutcome,
     RevocationReason,
     Signal,
@@ -287,6 +288,14 @@ class ConsentEvent:
     scope: Scope | None = None
     report: PublicationReport | None = None
     signal: Signal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a link from a mail is for."""
+
+    kind: LinkKind
+    purpose_id: str
 
 
 @dataclass(frozen=True, slots=True)

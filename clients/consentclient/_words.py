@@ -12,6 +12,7 @@ from consentclient._enums import (
     Effect,
     EventKind,
     LegalBasis,
+    LinkKind,
     Reason,
     ReportOutcome,
     RevocationReason,
@@ -40,6 +41,7 @@ REVOCATIONS = table(messages.RevocationReason.Value, "REVOCATION_REASON", Revoca
 SIGNALS = table(messages.Signal.Value, "SIGNAL", Signal)
 ACTIONS = table(consent_messages.ChangeAction.Value, "CHANGE_ACTION", Action)
 EFFECTS = table(consent_messages.ChangeEffect.Value, "CHANGE_EFFECT", Effect)
+LINKS = table(consent_messages.LinkKind.Value, "LINK_KIND", LinkKind)
 FIELDS = table(messages.ContactField.Value, "CONTACT_FIELD", ContactField)
 ROLES = table(messages.ContactRole.Value, "CONTACT_ROLE", ContactRole)
 REPORTS = table(messages.ReportOutcome.Value, "REPORT_OUTCOME", ReportOutcome)

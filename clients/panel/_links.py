@@ -12,6 +12,7 @@ from consentclient import (
     ConfirmationUsed,
     ConfirmationVoid,
     InvalidRequest,
+    LinkKind,
     LinkUnknown,
 )
 from panel._visit import Visit, fields
@@ -23,8 +24,8 @@ _ONE_CLICK = "One-Click"
 
 
 async def ask_to_withdraw(visit: Visit) -> Response:
-    """A page with a button."""
-    return visit.page("unsubscribe.html")
+    """A page with a button, which says what it is about."""
+    return await _asked(visit, LinkKind.WITHDRAWAL, "unsubscribe.html")
 
 
 async def withdraw(visit: Visit) -> Response:
@@ -44,8 +45,8 @@ async def withdraw(visit: Visit) -> Response:
 
 
 async def ask_to_confirm(visit: Visit) -> Response:
-    """A page with a button."""
-    return visit.page("confirm.html")
+    """A page with a button, which says what it is about."""
+    return await _asked(visit, LinkKind.CONFIRMATION, "confirm.html")
 
 
 async def confirm(visit: Visit) -> Response:
@@ -67,6 +68,16 @@ async def confirm(visit: Visit) -> Response:
     except ConfirmationUsed:
         return visit.trouble("link.used", 409, hint="link.see_choices")
     return visit.page("confirmed.html", purpose=await _purpose(visit, confirmed.purpose_id))
+
+
+async def _asked(visit: Visit, kind: LinkKind, page: str) -> Response:
+    try:
+        link = await visit.desk.client.describe_link(visit.request.path_params["token"])
+    except (LinkUnknown, InvalidRequest):
+        return visit.trouble("link.unknown", 404, hint="link.unknown_hint")
+    if link.kind is not kind:
+        return visit.trouble("link.unknown", 404, hint="link.unknown_hint")
+    return visit.page(page, purpose=await _purpose(visit, link.purpose_id))
 
 
 async def _purpose(visit: Visit, purpose_id: str) -> str:

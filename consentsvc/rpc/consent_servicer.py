@@ -11,6 +11,7 @@ from consentsvc.rpc.reading import at_least, page_start
 from consentsvc.rpc.tokens import Kind, Tokens
 from consentsvc.rpc.writing import request_of
 from consentsvc.service.consents import Consents, UpdateConsents
+from consentsvc.service.links import LinkKind
 from consentsvc.service.ports import Stretch
 from consentsvc.service.queries import Queries
 from consentsvc.v1 import consent_service_pb2 as messages
@@ -21,6 +22,11 @@ _PAGE, _LARGEST_PAGE = 100, 500
 # gRPC client refuses a message unless told otherwise.
 _EVENTS, _MOST_EVENTS = 50, 100
 _MOST_SKIPPED = 1_000_000
+
+_LINKS = {
+    LinkKind.WITHDRAWAL: messages.LINK_KIND_WITHDRAWAL,
+    LinkKind.CONFIRMATION: messages.LINK_KIND_CONFIRMATION,
+}
 
 
 class ConsentServicer(ConsentServiceServicer):
@@ -95,6 +101,13 @@ class ConsentServicer(ConsentServiceServicer):
             ],
             written_at=self._tokens.make(Kind.FRESHNESS, updated.written.written_at),
         )
+
+    async def DescribeLink(
+        self, request: messages.DescribeLinkRequest, context: Any
+    ) -> messages.DescribeLinkResponse:
+        """See the proto."""
+        kind, purpose = self._consents.described(request.token)
+        return messages.DescribeLinkResponse(kind=_LINKS[kind], purpose_id=purpose)
 
     async def ConfirmConsent(
         self, request: messages.ConfirmConsentRequest, context: Any

@@ -40,7 +40,7 @@ from consentsvc.domain.publication.offering import refuse_unoffered
 from consentsvc.domain.publication.profile import Profiles
 from consentsvc.domain.scope import Reach, Scope, overlap
 from consentsvc.service import through_links
-from consentsvc.service.links import Links
+from consentsvc.service.links import LinkKind, Links
 from consentsvc.service.ports import Clock, EventStore, Request, Transaction
 from consentsvc.service.requests import (
     UNCHANGED,
@@ -148,6 +148,13 @@ class Consents:
 
         written, pseudonym = await self._store.write(work, {command.subject})
         return self._updated(written, pseudonym)
+
+    def described(self, token: str) -> tuple[LinkKind, PurposeId]:
+        """What a link is for; raises `LinkUnknown`. Tells nothing of the person."""
+        try:
+            return LinkKind.WITHDRAWAL, self._links.open_withdrawal(token).purpose
+        except LinkUnknown:
+            return LinkKind.CONFIRMATION, self._links.open_confirmation(token).purpose
 
     async def confirm(self, token: str, evidence: Evidence, request: Request) -> Written:
         """Gives the consent that a request asked for; its one outcome has the position."""

@@ -7,6 +7,7 @@ never an id, and the two kinds are sealed for their own use, so that neither ope
 
 import base64
 import binascii
+import enum
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidTag
@@ -19,6 +20,13 @@ _PSEUDONYM = 16
 _POSITION = 8
 _WITHDRAWAL = b"consentsvc withdrawal link 1"
 _CONFIRMATION = b"consentsvc confirmation link 1"
+
+
+class LinkKind(enum.Enum):
+    """What a link does when it is used."""
+
+    WITHDRAWAL = "withdrawal"
+    CONFIRMATION = "confirmation"
 
 
 class Withdrawal(NamedTuple):

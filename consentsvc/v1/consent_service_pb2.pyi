@@ -111,6 +111,30 @@ CHANGE_EFFECT_AWAITING_CONFIRMATION: ChangeEffect.ValueType  # 3
 """A request was recorded; the consent counts once the subject confirms it."""
 Global___ChangeEffect: _TypeAlias = ChangeEffect  # noqa: Y015
 
+class _LinkKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LinkKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LinkKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LINK_KIND_UNSPECIFIED: _LinkKind.ValueType  # 0
+    """Never sent by the server."""
+    LINK_KIND_WITHDRAWAL: _LinkKind.ValueType  # 1
+    """It withdraws: for RedeemLink."""
+    LINK_KIND_CONFIRMATION: _LinkKind.ValueType  # 2
+    """It confirms a request: for ConfirmConsent, which knows whether it still can."""
+
+class LinkKind(_LinkKind, metaclass=_LinkKindEnumTypeWrapper):
+    """What a link does when it is used."""
+
+LINK_KIND_UNSPECIFIED: LinkKind.ValueType  # 0
+"""Never sent by the server."""
+LINK_KIND_WITHDRAWAL: LinkKind.ValueType  # 1
+"""It withdraws: for RedeemLink."""
+LINK_KIND_CONFIRMATION: LinkKind.ValueType  # 2
+"""It confirms a request: for ConfirmConsent, which knows whether it still can."""
+Global___LinkKind: _TypeAlias = LinkKind  # noqa: Y015
+
 @_typing.final
 class ListPurposesRequest(_message.Message):
     """Asks for the catalogue."""
@@ -507,6 +531,54 @@ class ChangeOutcome(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__position) -> _WhichOneofReturnType__position | None: ...
 
 Global___ChangeOutcome: _TypeAlias = ChangeOutcome  # noqa: Y015
+
+@_typing.final
+class DescribeLinkRequest(_message.Message):
+    """Asks what a link is for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    """The token of a withdrawal link or of a confirmation link."""
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DescribeLinkRequest: _TypeAlias = DescribeLinkRequest  # noqa: Y015
+
+@_typing.final
+class DescribeLinkResponse(_message.Message):
+    """What a link is for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    PURPOSE_ID_FIELD_NUMBER: _builtins.int
+    kind: Global___LinkKind.ValueType
+    """What it does."""
+    purpose_id: _builtins.str
+    """The purpose that it is about."""
+    def __init__(
+        self,
+        *,
+        kind: Global___LinkKind.ValueType = ...,
+        purpose_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "purpose_id", b"purpose_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DescribeLinkResponse: _TypeAlias = DescribeLinkResponse  # noqa: Y015
 
 @_typing.final
 class ConfirmConsentRequest(_message.Message):

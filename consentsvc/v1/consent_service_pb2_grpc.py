@@ -68,6 +68,11 @@ class ConsentServiceStub(object):
                 request_serializer=consentsvc_dot_v1_dot_consent__service__pb2.UpdateConsentsRequest.SerializeToString,
                 response_deserializer=consentsvc_dot_v1_dot_consent__service__pb2.UpdateConsentsResponse.FromString,
                 _registered_method=True)
+        self.DescribeLink = channel.unary_unary(
+                '/consentsvc.v1.ConsentService/DescribeLink',
+                request_serializer=consentsvc_dot_v1_dot_consent__service__pb2.DescribeLinkRequest.SerializeToString,
+                response_deserializer=consentsvc_dot_v1_dot_consent__service__pb2.DescribeLinkResponse.FromString,
+                _registered_method=True)
         self.ConfirmConsent = channel.unary_unary(
                 '/consentsvc.v1.ConsentService/ConfirmConsent',
                 request_serializer=consentsvc_dot_v1_dot_consent__service__pb2.ConfirmConsentRequest.SerializeToString,
@@ -143,6 +148,15 @@ class ConsentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DescribeLink(self, request, context):
+        """Tells what a link is for, so that a page can say so before anybody presses its button. Changes
+        nothing, and says nothing of the person. NOT_FOUND with reason LINK_UNKNOWN for a token that this
+        service did not make.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ConfirmConsent(self, request, context):
         """Confirms a request through the token that UpdateConsents returned: the consent is then given,
         on the notice of the request, and counts unless that has been superseded meanwhile.
@@ -200,6 +214,11 @@ def add_ConsentServiceServicer_to_server(servicer, server):
                     servicer.UpdateConsents,
                     request_deserializer=consentsvc_dot_v1_dot_consent__service__pb2.UpdateConsentsRequest.FromString,
                     response_serializer=consentsvc_dot_v1_dot_consent__service__pb2.UpdateConsentsResponse.SerializeToString,
+            ),
+            'DescribeLink': grpc.unary_unary_rpc_method_handler(
+                    servicer.DescribeLink,
+                    request_deserializer=consentsvc_dot_v1_dot_consent__service__pb2.DescribeLinkRequest.FromString,
+                    response_serializer=consentsvc_dot_v1_dot_consent__service__pb2.DescribeLinkResponse.SerializeToString,
             ),
             'ConfirmConsent': grpc.unary_unary_rpc_method_handler(
                     servicer.ConfirmConsent,
@@ -339,6 +358,33 @@ class ConsentService(object):
             '/consentsvc.v1.ConsentService/UpdateConsents',
             consentsvc_dot_v1_dot_consent__service__pb2.UpdateConsentsRequest.SerializeToString,
             consentsvc_dot_v1_dot_consent__service__pb2.UpdateConsentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DescribeLink(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/consentsvc.v1.ConsentService/DescribeLink',
+            consentsvc_dot_v1_dot_consent__service__pb2.DescribeLinkRequest.SerializeToString,
+            consentsvc_dot_v1_dot_consent__service__pb2.DescribeLinkResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -54,6 +54,11 @@ class ConsentServiceStub:
     never lifts an objection. ABORTED with reason POSITION_CONFLICT if an `expected_position` is no
     longer current.
     """
+    DescribeLink: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.DescribeLinkRequest, _consent_service_pb2.DescribeLinkResponse]
+    """Tells what a link is for, so that a page can say so before anybody presses its button. Changes
+    nothing, and says nothing of the person. NOT_FOUND with reason LINK_UNKNOWN for a token that this
+    service did not make.
+    """
     ConfirmConsent: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ConfirmConsentRequest, _consent_service_pb2.ConfirmConsentResponse]
     """Confirms a request through the token that UpdateConsents returned: the consent is then given,
     on the notice of the request, and counts unless that has been superseded meanwhile.
@@ -140,6 +145,17 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         needs confirmation, is recorded as a request and answered with a confirmation token. Giving
         never lifts an objection. ABORTED with reason POSITION_CONFLICT if an `expected_position` is no
         longer current.
+        """
+
+    @_abc_1.abstractmethod
+    def DescribeLink(
+        self,
+        request: _consent_service_pb2.DescribeLinkRequest,
+        context: _aio.ServicerContext[_consent_service_pb2.DescribeLinkRequest, _abc.Awaitable[_consent_service_pb2.DescribeLinkResponse]],
+    ) -> _abc.Awaitable[_consent_service_pb2.DescribeLinkResponse]:
+        """Tells what a link is for, so that a page can say so before anybody presses its button. Changes
+        nothing, and says nothing of the person. NOT_FOUND with reason LINK_UNKNOWN for a token that this
+        service did not make.
         """
 
     @_abc_1.abstractmethod

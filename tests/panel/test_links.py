@@ -34,6 +34,20 @@ async def test_looking_changes_nothing(panel: Panel, link: str, method: str) -> 
     assert await reason(panel) is Reason.CONSENT_GIVEN
 
 
+async def test_the_page_names_what_it_is_about(panel: Panel, link: str) -> None:
+    """Before anybody presses the button, and without naming the person."""
+    title = next(
+        one.notice.title for one in await panel.client.list_purposes("en") if one.id == "newsletter"
+    )
+    async with panel.browser() as browser:
+        page = await browser.get(link)
+        altered = await browser.get(link[:-2])
+
+    assert title in page.text
+    assert ANN not in page.text
+    assert altered.status_code == 404
+
+
 async def test_one_click_from_a_mail_program(panel: Panel, link: str) -> None:
     """RFC 8058: one POST without cookies, not redirected, in either encoding, again and again."""
     async with panel.browser() as browser:
@@ -75,8 +89,8 @@ async def test_an_altered_link(panel: Panel, link: str) -> None:
             shown = await browser.get(f"{head}/{spoilt}")
             answer = await browser.post(f"{head}/{spoilt}", data=ONE_CLICK)
             confirmed = await browser.post(f"{panel.url}/confirm/{spoilt}", data={"confirm": "yes"})
-            assert shown.status_code == 200
-            assert (answer.status_code, confirmed.status_code) == (404, 404)
+            assert [one.status_code for one in (shown, answer, confirmed)] == [404] * 3
+            assert "This link does not work" in shown.text
             assert "This link does not work" in answer.text
 
     assert await reason(panel) is Reason.CONSENT_GIVEN

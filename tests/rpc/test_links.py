@@ -106,6 +106,28 @@ async def test_ends_a_request(wire: Wire) -> None:
     assert refusal.reason == "CONFIRMATION_VOID"
 
 
+async def test_described(wire: Wire) -> None:
+    """Either kind tells what it is for, changes nothing, and cannot be altered."""
+    await wire.update(ANNA, change("give", "newsletter"))
+    asked = await wire.update(ANNA, change("give", "profiling"), actor=acts.OPERATOR)
+    head = await acts.head(wire)
+    withdrawal = await acts.withdrawal_token(wire, ANNA, "newsletter")
+    confirmation = asked.outcomes[0].confirmation_token
+    found = [
+        await wire.consents.DescribeLink(consents.DescribeLinkRequest(token=token))
+        for token in (withdrawal, confirmation)
+    ]
+    altered = consents.DescribeLinkRequest(token=withdrawal[:-2])
+    refusal = await refused(wire.consents.DescribeLink(altered))
+
+    assert [(one.kind, one.purpose_id) for one in found] == [
+        (consents.LINK_KIND_WITHDRAWAL, "newsletter"),
+        (consents.LINK_KIND_CONFIRMATION, "profiling"),
+    ]
+    assert refusal.reason == "LINK_UNKNOWN"
+    assert await acts.head(wire) == head
+
+
 async def test_always_the_same(wire: Wire) -> None:
     """All ways of asking hand out one token for a subject and a purpose, before and after."""
     await wire.update(ANNA, change("give", "newsletter"))

@@ -66,6 +66,7 @@ GOOD: dict[str, Message] = {
         request_id="request-0",
     ),
     "ConfirmConsent": consents.ConfirmConsentRequest(token="AAAA", request_id="request-0"),
+    "DescribeLink": consents.DescribeLinkRequest(token="AAAA"),
     "RedeemLink": consents.RedeemLinkRequest(token="AAAA", request_id="request-0"),
     "ListProfiles": publications.ListProfilesRequest(),
     "ResolvePublication": publications.ResolvePublicationRequest(question=_QUESTION),

@@ -105,7 +105,7 @@ def covering(reach: Reach) -> tuple[Reach, ...]:
 
 def reaches(contact: ContactId, domain: DomainName, role: Role) -> tuple[Reach, ...]:
     """The four reaches that cover a contact in a role of a domain, the narrowest first."""
-    return covering(Reach(contact, domain, role))
+    return Reach(contact, domain, role), Reach(contact, domain), Reach(contact), ACCOUNT
 
 
 def overlap(one: Iterable[ContactField], other: Iterable[ContactField]) -> bool:

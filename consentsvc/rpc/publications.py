@@ -1,9 +1,9 @@
 """Questions of publication and their answers: messages to the domain's words and back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from grpc import StatusCode
 
@@ -14,7 +14,7 @@ from consentsvc.domain.identifiers import Position
 from consentsvc.domain.publication import encode, rdap
 from consentsvc.domain.publication.facts import Contact, ContactKind, Domain, Facts, PostalType
 from consentsvc.domain.publication.profile import Control, Profile, Publisher, Rule, Switch, Table
-from consentsvc.domain.publication.resolve import Operation, Outcome, Reason, Resolution, Results
+from consentsvc.domain.publication.resolve import FieldResult, Operation, Outcome, Reason
 from consentsvc.domain.publication.wire import (
     Data,
     Disclose,
@@ -23,7 +23,7 @@ from consentsvc.domain.publication.wire import (
     Sent,
     Step,
 )
-from consentsvc.domain.scope import ContactId, Reach, Role
+from consentsvc.domain.scope import ContactField, ContactId, Reach, Role
 from consentsvc.rpc import scopes, translate
 from consentsvc.service.publications import PublicationQuestion, Published
 from consentsvc.v1 import consent_pb2 as consent_messages
@@ -90,15 +90,15 @@ def question(message: messages.PublicationQuestion, field: str = "question") -> 
         raise InvalidRequest.field(f"{field}.role", "has no contact in the domain's bindings")
     if len(message.other_domains) > _OTHER_DOMAINS:
         raise InvalidRequest.field(f"{field}.other_domains", f"must be {_OTHER_DOMAINS} at most")
-    others = tuple(
+    others = [
         _domain(one, contacts, f"{field}.other_domains[{index}]")
         for index, one in enumerate(message.other_domains)
-    )
-    names = {domain.name, *(one.name for one in others)}
+    ]
+    names = {domain.name, *[one.name for one in others]}
     if len(names) != 1 + len(others):
         raise InvalidRequest.field(f"{field}.other_domains", "must not name a domain twice")
     return PublicationQuestion(
-        Facts(domain, contacts, others),
+        Facts(domain, contacts, tuple(others)),
         role,
         _known(_PUBLISHERS, message.publisher, f"{field}.publisher", "must be a known one"),
         _known(_OPERATIONS, message.operation, f"{field}.operation", "must be a known one"),
@@ -161,8 +161,10 @@ def _contact(message: messages.ContactFacts, field: str) -> Contact:
 
 
 def _postal_types(
-    given: Iterable[messages.PostalType.ValueType], field: str
+    given: Collection[messages.PostalType.ValueType], field: str
 ) -> frozenset[PostalType]:
+    if not given:
+        return frozenset()
     return frozenset(
         _known(_POSTAL_TYPES, one, f"{field}[{index}]", "must be int or loc")
         for index, one in enumerate(given)
@@ -240,23 +242,25 @@ def profile(one: Profile) -> messages.Profile:
 def answer(one: Published, message: messages.Publication) -> None:
     """Writes the answer to one question into a message, where it stays: copies cost much."""
     resolution = one.resolution
-    found, results = resolution.found, resolution.results
-    message.domain = resolution.facts.domain.name
-    message.role = scopes.ROLES_OUT[resolution.role]
-    message.contact_id = resolution.contact.id
+    found, results = resolution.found, resolution.results.values()
+    kinds = tuple([result[:4] for result in results])
     table = resolution.table(resolution.facts.domain, resolution.role)
-    _fields(results, table, message.fields)
-    position = max(message.fields.positions, default=0)
+    redacts = found is None or found.profile.publisher is Publisher.REGISTRAR
+    message.MergeFrom(_alike(resolution.role, table, tuple(resolution.results), kinds, redacts))
+    message.domain = resolution.facts.domain.name
+    message.contact_id = resolution.contact.id
+    positions = [result.position or 0 for result in results]
+    message.fields.positions.extend(positions)
+    position = max(positions, default=0)
     if position:
         message.position = position
     ends = resolution.valid_until
     if ends is not None:
-        message.valid_until.CopyFrom(translate.timestamp(ends))
-    message.redactions.extend(_redactions(resolution))
-    message.commands.extend(map(_command, one.told.commands))
-    state = _state_out(one.told.state)
-    if state is not None:
-        message.state.CopyFrom(state)
+        message.valid_until.FromMicroseconds(ends)
+    for step in one.told.commands:
+        _command(step, message.commands.add())
+    if one.told.state is not None:
+        _state_out(one.told.state, message.state)
     if found is not None:
         message.profile_id = found.profile.id
         message.profile_version = found.profile.version
@@ -273,24 +277,40 @@ def error(refused: InvalidRequest, message: messages.PublicationError) -> None:
     message.message = violation.description
 
 
-def _fields(results: Results, table: Table, message: messages.FieldPublications) -> None:
+_Kind: TypeAlias = tuple[Outcome, Reason, Control | None, NoticeRef | None]
+"""A result, but for the event that decided and when that ends."""
+
+
+# Who chose the same under the same rules is told the same, but for which contact it is and when.
+@lru_cache(maxsize=4_096)
+def _alike(
+    role: Role,
+    table: Table,
+    fields: tuple[ContactField, ...],
+    kinds: tuple[_Kind, ...],
+    redacts: bool,
+) -> messages.Publication:
+    results = {one: FieldResult(*kind) for one, kind in zip(fields, kinds, strict=True)}
     found = results.values()
-    clauses = [table.get(one) for one in results]
+    clauses = [table.get(one) for one in fields]
     notices, groups = _Places[NoticeRef](), _Places[str]()
-    message.fields.extend([scopes.FIELDS_OUT[one] for one in results])
-    message.outcomes.extend([_OUTCOMES[one.outcome] for one in found])
-    message.reasons.extend([_REASONS[one.reason] for one in found])
-    message.controls.extend([_CONTROLS[one.control] for one in found])
-    message.rules.extend([_RULES[None if one is None else one.rule] for one in clauses])
-    message.positions.extend([one.position or 0 for one in found])
-    message.notice_indexes.extend(
-        [0 if one.notice is None else notices[one.notice] for one in found]
+    told = messages.FieldPublications(
+        fields=[scopes.FIELDS_OUT[one] for one in fields],
+        outcomes=[_OUTCOMES[one.outcome] for one in found],
+        reasons=[_REASONS[one.reason] for one in found],
+        controls=[_CONTROLS[one.control] for one in found],
+        rules=[_RULES[None if one is None else one.rule] for one in clauses],
+        notice_indexes=[0 if one.notice is None else notices[one.notice] for one in found],
+        notices=map(translate.notice_ref, notices),
+        group_indexes=[
+            0 if one is None or one.group is None else groups[one.group] for one in clauses
+        ],
+        groups=groups,
     )
-    message.notices.extend(map(_notice_ref, notices))
-    message.group_indexes.extend(
-        [0 if one is None or one.group is None else groups[one.group] for one in clauses]
+    redacted = rdap.redacted(role, results) if redacts else ()
+    return messages.Publication(
+        role=scopes.ROLES_OUT[role], fields=told, redactions=map(_redaction, redacted)
     )
-    message.groups.extend(groups)
 
 
 class _Places(dict[T, int]):
@@ -301,21 +321,6 @@ class _Places(dict[T, int]):
         return place
 
 
-# A handful of notices and members are told again and again; a message that is put into another one
-# is copied.
-@lru_cache(maxsize=1_024)
-def _notice_ref(one: NoticeRef) -> consent_messages.NoticeRef:
-    return translate.notice_ref(one)
-
-
-def _redactions(resolution: Resolution) -> list[messages.Redaction]:
-    profile = resolution.profile
-    if profile is not None and profile.publisher is Publisher.REGISTRY:
-        return []
-    return [_redaction(one) for one in rdap.redacted(resolution.role, resolution.results)]
-
-
-@lru_cache(maxsize=1_024)
 def _redaction(one: rdap.Member) -> messages.Redaction:
     return messages.Redaction(
         name=one.name,
@@ -326,32 +331,34 @@ def _redaction(one: rdap.Member) -> messages.Redaction:
     )
 
 
-def _command(step: Step) -> messages.RegistryCommand:
+def _command(step: Step, message: messages.RegistryCommand) -> None:
     match step:
         case Disclose(listed):
-            return messages.RegistryCommand(
-                disclose=messages.DiscloseCommand(
-                    list=None if listed is None else _disclose_list(listed)
-                )
-            )
+            message.disclose.SetInParent()
+            if listed is not None:
+                message.disclose.list.MergeFrom(_disclose_list(listed))
         case Extension(values):
-            return messages.RegistryCommand(extension=messages.ExtensionValues(values=values))
+            _extension(values, message.extension)
         case Data(fields):
-            return messages.RegistryCommand(
-                data=messages.DataCommand(fields=scopes.fields_out(fields))
-            )
+            message.data.SetInParent()
+            message.data.fields.extend(scopes.fields_out(fields))
 
 
-def _state_out(state: Sent) -> messages.RegistryState | None:
+def _state_out(state: Sent, message: messages.RegistryState) -> None:
     match state:
         case Disclose(listed) if listed is not None:
-            return messages.RegistryState(disclose=_disclose_list(listed))
+            message.disclose.MergeFrom(_disclose_list(listed))
         case Extension(values):
-            return messages.RegistryState(extension=messages.ExtensionValues(values=values))
-        case _:
-            return None
+            _extension(values, message.extension)
 
 
+def _extension(values: Mapping[str, str], message: messages.ExtensionValues) -> None:
+    message.SetInParent()
+    for path, value in values.items():
+        message.values[path] = value
+
+
+@lru_cache(maxsize=1_024)
 def _disclose_list(listed: DiscloseList) -> messages.DiscloseList:
     return messages.DiscloseList(
         flag=listed.flag,

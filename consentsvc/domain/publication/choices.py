@@ -163,22 +163,25 @@ class Moment(NamedTuple):
 
 
 class Answers(dict[ContactField, Answer]):
-    """The answers for the fields of one target, each made once, when it is asked for."""
+    """The answers for the fields of one target, each made once, when it is asked for.
+
+    All fields but those that are `named` have the answer of `ContactField.ALL`.
+    """
 
     def __init__(self, choices: Choices, reaches: Sequence[Reach], moment: Moment) -> None:
         super().__init__()
         self._asked = (choices, reaches, moment)
-        self._named = {field for one in reaches for field in choices.sayings.get(one, ())}
+        self.named = {field for one in reaches for field in choices.sayings.get(one, ())}
 
     def __missing__(self, field: ContactField) -> Answer:
-        # Most people speak of all fields or of none: what nobody named has one answer.
-        if field in self._named or field is ContactField.ALL:
-            choices, reaches, moment = self._asked
-            found = answer(choices, reaches, field, moment)
-        else:
-            found = self[ContactField.ALL]
-        self[field] = found
+        choices, reaches, moment = self._asked
+        self[field] = found = answer(choices, reaches, field, moment)
         return found
+
+    def unasked(self, field: ContactField) -> Answer:
+        """The answer if the person had not been asked anything."""
+        choices, reaches, moment = self._asked
+        return answer(choices, reaches, field, moment, requests=False)
 
 
 def answer(
@@ -201,17 +204,15 @@ def answer(
         return Answer(Verdict.OBJECTED, choices.objection)
     if not choices.sayings:
         return _SILENCE
-    said = [_about(field, choices.sayings.get(reach)) for reach in reaches]
+    said = [_about(field, choices.sayings[one]) for one in reaches if one in choices.sayings]
     decided = _by_choice(said, moment)
     if decided.consented or not requests:
         return decided
     return _by_request(said, decided, moment.now) or decided
 
 
-def _about(field: ContactField, sayings: Sayings | None) -> Said:
+def _about(field: ContactField, sayings: Sayings) -> Said:
     """What was said of a field by its name and of all fields, the latest of each kind."""
-    if not sayings:
-        return NOTHING_SAID
     by_name, of_all = sayings.get(field), sayings.get(ContactField.ALL)
     if by_name is None or of_all is None:
         return by_name or of_all or NOTHING_SAID
@@ -224,8 +225,11 @@ def _about(field: ContactField, sayings: Sayings | None) -> Said:
 
 
 def _latest(*marks: Mark | None) -> Mark | None:
-    there = [mark for mark in marks if mark is not None]
-    return max(there, key=lambda mark: mark.position) if there else None
+    latest: Mark | None = None
+    for mark in marks:
+        if mark is not None and (latest is None or mark.position > latest.position):
+            latest = mark
+    return latest
 
 
 def _by_choice(said: Sequence[Said], moment: Moment) -> Answer:

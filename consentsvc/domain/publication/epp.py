@@ -6,6 +6,7 @@ update what the list does not name, which is why it is complete or not there at 
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 from consentsvc.domain.publication.facts import PostalType
@@ -110,7 +111,7 @@ class _Lists:
     def forms(self, elements: Iterable[str]) -> frozenset[Form]:
         """These elements in every form that the contact has; in both where that is not known."""
         types = self._resolution.contact.postal_types or frozenset(PostalType)
-        return _forms(elements, types)
+        return _forms(frozenset(elements), types)
 
     def whole(self, forms: frozenset[Form]) -> frozenset[str]:
         """The elements of which every form is among these."""
@@ -124,7 +125,8 @@ class _Lists:
             # A flag that says what the server does anyway leaves it at that.
             return every if self._shows else frozenset()
         # A form that came later is not in the list.
-        named = _forms(listed.elements, listed.types or frozenset(PostalType))
+        elements = listed.elements & self._all
+        named = _forms(elements, listed.types or frozenset(PostalType))
         return every - named if self._shows else named & every
 
     def same(self, one: frozenset[Form], other: frozenset[Form]) -> bool:
@@ -140,7 +142,9 @@ class _Lists:
         return DiscloseList(not self._shows, elements, types)
 
 
-def _forms(elements: Iterable[str], types: frozenset[PostalType]) -> frozenset[Form]:
+# There are few registries with few elements each; the same sets of them come up all the time.
+@lru_cache(maxsize=1_024)
+def _forms(elements: frozenset[str], types: frozenset[PostalType]) -> frozenset[Form]:
     return frozenset(
         (element, type_)
         for element in elements

@@ -5,6 +5,7 @@ so that what was right last year can still be told. `consentsvc.profiles` reads 
 and answers for what is promised here of them.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -114,8 +115,11 @@ class Table(dict[ContactField, Clause]):
     """The clause that decides each field; a field that is not in it is not part of the output.
 
     `order` are the fields to tell of: the common ones, and what else the registry outputs. `groups`
-    are the switches, each with the fields that share it.
+    are the switches, each with the fields that share it. There is one of each, so it is told from
+    others by what it is.
     """
+
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
     def __init__(self, clauses: Mapping[ContactField, Clause]) -> None:
         super().__init__(clauses)
@@ -181,7 +185,7 @@ class Profile:
                 groups[one.group] = groups.get(one.group, frozenset()) | one.fields
         object.__setattr__(self, "elements", groups)
         bounds = (bound for one in self.clauses for bound in (one.valid_from, one.valid_to))
-        object.__setattr__(self, "_bounds", tuple(one for one in bounds if one is not None))
+        object.__setattr__(self, "_bounds", tuple(sorted(one for one in bounds if one is not None)))
 
     def began(self, at: Instant) -> bool:
         """Whether the rules were known to hold at a moment."""
@@ -209,7 +213,8 @@ class Profile:
 
     def next_change(self, at: Instant) -> Instant | None:
         """The first moment after `at` at which a clause begins or ends."""
-        return min((bound for bound in self._bounds if bound > at), default=None)
+        place = bisect_right(self._bounds, at)
+        return self._bounds[place] if place < len(self._bounds) else None
 
 
 class _Clauses(NamedTuple):

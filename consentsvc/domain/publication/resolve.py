@@ -1,6 +1,7 @@
 """What the public may see: choices, rules and facts brought together, in one fixed order."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from consentsvc.domain.events import NoticeRef
@@ -13,7 +14,6 @@ from consentsvc.domain.publication.choices import (
     Choices,
     Moment,
     Verdict,
-    answer,
 )
 from consentsvc.domain.publication.facts import Contact, Domain, Facts
 from consentsvc.domain.publication.profile import (
@@ -86,14 +86,14 @@ class Operation(Word):
 class FieldResult(NamedTuple):
     """What the public sees of a field, why, and who decides.
 
-    `position` and `notice` are those of the event that decided, None if none did.
+    `notice` and `position` are those of the event that decided, None if none did.
     """
 
     outcome: Outcome
     reason: Reason
     control: Control | None = None
-    position: Position | None = None
     notice: NoticeRef | None = None
+    position: Position | None = None
     valid_until: Instant | None = None
 
     @property
@@ -109,6 +109,8 @@ _NOT_SPONSORED = FieldResult(Outcome.REDACT, Reason.NOT_SPONSORED)
 _NOT_OUTPUT = FieldResult(Outcome.NOT_OUTPUT, Reason.ROLE_NOT_OUTPUT)
 _ABSENT = FieldResult(Outcome.ABSENT, Reason.NO_DATA)
 _WITHOUT_VALUE = frozenset({Outcome.ABSENT, Outcome.NOT_OUTPUT})
+_SHOWABLE = frozenset({Outcome.PUBLISH, *_WITHOUT_VALUE})
+_NOT_KEPT_BACK = frozenset({Outcome.PUBLISH, Outcome.ABSENT})
 _INSTEAD = {Instead.REDACT: Outcome.REDACT, Instead.REPLACE: Outcome.REPLACE}
 _REASONS = {one: Reason[one.name] for one in Verdict}
 _NOBODY = Answer(Verdict.NO_CONSENT)
@@ -140,6 +142,7 @@ class Resolution:
     __slots__ = (
         "_elsewhere",
         "_of_domain",
+        "_other_uses",
         "_results",
         "_tables",
         "choices",
@@ -173,9 +176,10 @@ class Resolution:
         self.found: Found | None = profiles.find(facts.domain.name, moment.now, publisher)
         self.profile: Profile | None = None if self.found is None else self.found.profile
         self._tables: dict[tuple[DomainName, Role], Table] = {}
-        self._results: Results | None = None
+        self._results: dict[ContactField, FieldResult] | None = None
         self._of_domain: Mapping[Role, Results] | None = None
         self._elsewhere: Mapping[ContactField, set[Outcome]] | None = None
+        self._other_uses = tuple(self._find_other_uses())
 
     def ask_at(self, moment: Moment) -> None:
         """Asks at another moment, under the same profile, before anything was resolved."""
@@ -196,10 +200,8 @@ class Resolution:
         domain, profile = self.facts.domain, self.profile
         if profile is None:
             return
-        uses = [(domain, self.role)]
-        if profile.switch is Switch.CONTACT:
-            uses += self._other_uses()
-        elif profile.switch is Switch.DOMAIN:
+        uses = [(domain, self.role), *self._other_uses]
+        if profile.switch is Switch.DOMAIN:
             uses += [(domain, role) for role in domain.bindings if role is not self.role]
         for used, role in uses:
             contact = self.facts.contacts[used.bindings[role]]
@@ -209,10 +211,9 @@ class Resolution:
     def results(self) -> Results:
         """Every field that the contact or the profile has, in one order."""
         if self._results is None:
-            results = self._grouped(self.facts.domain, self.role)
-            if self.profile is not None and self.profile.switch is Switch.CONTACT:
-                self._share(results)
-            self._results = results
+            self._results = self._grouped(self.facts.domain, self.role)
+            if self._other_uses:
+                self._share(self._results)
         return self._results
 
     @property
@@ -223,24 +224,23 @@ class Resolution:
             self._of_domain = {role: self._of_role(role) for role in domain.bindings}
         return self._of_domain
 
-    def may_show(self, fields: Iterable[ContactField]) -> bool:
+    def may_show(self, fields: Collection[ContactField]) -> bool:
         """Whether a switch for these fields may be on: all that hold a value are published.
 
         A switch of the contact object is the same for every use of it, so that what one use holds
         back is not shown for another, whichever of them is asked about.
         """
-        valued = False
-        of_contact = self.profile is not None and self.profile.switch is Switch.CONTACT
-        for one in fields:
-            mine = self.results.get(one, _ABSENT).outcome
-            if mine not in {Outcome.PUBLISH, *_WITHOUT_VALUE}:
-                return False
-            outcomes = {mine, *(self._said_elsewhere().get(one, ()) if of_contact else ())}
-            if not outcomes <= _WITHOUT_VALUE:
-                if outcomes != {Outcome.PUBLISH}:
+        results = self.results
+        outcomes = {results.get(one, _ABSENT).outcome for one in fields}
+        if not outcomes <= _SHOWABLE:
+            return False
+        if self._other_uses:
+            elsewhere = self._said_elsewhere()
+            for one in fields:
+                everywhere = {results.get(one, _ABSENT).outcome, *elsewhere.get(one, ())}
+                if everywhere != {Outcome.PUBLISH} and not everywhere <= _WITHOUT_VALUE:
                     return False
-                valued = True
-        return valued
+        return Outcome.PUBLISH in outcomes
 
     def _of_role(self, role: Role) -> Results:
         if role is self.role and self.profile is not None and self.profile.switch is Switch.DOMAIN:
@@ -250,9 +250,9 @@ class Resolution:
     @property
     def valid_until(self) -> Instant | None:
         """The first moment at which time alone can change a result."""
-        moments = [one.valid_until for one in self.results.values()]
+        moments = {one.valid_until for one in self.results.values()}
         if self.profile is not None:
-            moments.append(self.profile.next_change(self.moment.now))
+            moments.add(self.profile.next_change(self.moment.now))
         return min((one for one in moments if one is not None), default=None)
 
     @property
@@ -298,42 +298,26 @@ class Resolution:
         contact = self.facts.contacts[domain.bindings[role]]
         profile = self.profile
         if profile is None:
-            return dict.fromkeys(_fields(NO_TABLE, contact), _UNKNOWN_PROFILE)
+            return dict.fromkeys(_fields(NO_TABLE, contact.filled), _UNKNOWN_PROFILE)
         if not domain.sponsored:
-            return dict.fromkeys(_fields(NO_TABLE, contact), _NOT_SPONSORED)
+            return dict.fromkeys(_fields(NO_TABLE, contact.filled), _NOT_SPONSORED)
         table = self.table(domain, role)
-        proxy = domain.proxy and profile.proxy_allowed
-        choices = self.choices.get(contact.account, SILENT)
-        covering = reaches(contact.id, domain.name, role)
-        now, purpose, published, _ = self.moment
-        moment = Moment(now, purpose, published, domain.transferred_at)
-        said = Answers(choices, covering, moment)
-        alike: dict[tuple[int, Control, Instead, bool], FieldResult] = {}
-        results = {}
-        for one in _fields(table, contact):
-            clause = table.get(one)
-            if clause is None:
-                results[one] = _NOT_OUTPUT
-            elif proxy:
-                results[one] = _PROXY[clause.control]
-            elif one not in contact.filled:
-                results[one] = _ABSENT
-            elif clause.rule is Rule.ALWAYS:
-                results[one] = _MANDATORY[clause.control]
-            elif clause.rule is Rule.NEVER:
-                results[one] = _withheld(clause, Reason.NEVER)
-            elif clause.rule is Rule.OPT_IN:
-                found, pending = said[one], one in contact.pending
-                # Fields of which the same was said and for which the same holds share a result.
-                kind = (id(found), clause.control, clause.instead, pending)
-                result = alike.get(kind)
-                if result is None:
-                    result = alike[kind] = _opt_in(clause, found, pending=pending)
-                results[one] = result
-            else:
-                # An objection stands, also while the person is asked anew.
-                found = answer(choices, covering, one, moment, requests=False)
-                results[one] = _opt_out(clause, found, pending=one in contact.pending)
+        settled, open_ = _by_rules(table, contact.filled, domain.proxy and profile.proxy_allowed)
+        results = dict(settled)
+        moment = self.moment
+        if domain.transferred_at is not None:
+            moment = moment._replace(transferred_at=domain.transferred_at)
+        said = Answers(
+            self.choices.get(contact.account, SILENT),
+            reaches(contact.id, domain.name, role),
+            moment,
+        )
+        special = said.named | contact.pending
+        for clause, fields in open_:
+            # Most people speak of all fields or of none: what nobody named has one result.
+            results.update(dict.fromkeys(fields, _chosen(clause, said, ContactField.ALL)))
+            for one in special & fields:
+                results[one] = _chosen(clause, said, one, pending=one in contact.pending)
         return results
 
     def _grouped(self, domain: Domain, role: Role) -> dict[ContactField, FieldResult]:
@@ -350,11 +334,12 @@ class Resolution:
                 if other is not role
             ]
         for group, fields in table.groups.items():
-            if any(
-                _keeps_back(theirs[one])
+            outcomes = {
+                theirs[one].outcome
                 for their_table, theirs in sharing
                 for one in their_table.groups.get(group, ())
-            ):
+            }
+            if not outcomes <= _NOT_KEPT_BACK:
                 for one in fields:
                     if results[one].published:
                         results[one] = results[one]._replace(
@@ -372,8 +357,6 @@ class Resolution:
             and one in results
             and results[one].published
         ]
-        if not switched:
-            return
         for one in switched:
             if not self._said_elsewhere().get(one, set()) <= {Outcome.PUBLISH}:
                 results[one] = results[one]._replace(
@@ -384,13 +367,16 @@ class Resolution:
         """What the other uses of the same contact object say of each field."""
         if self._elsewhere is None:
             found: dict[ContactField, set[Outcome]] = {}
-            for domain, role in self._other_uses():
+            for domain, role in self._other_uses:
                 for one, result in self._grouped(domain, role).items():
                     found.setdefault(one, set()).add(result.outcome)
             self._elsewhere = found
         return self._elsewhere
 
-    def _other_uses(self) -> Iterator[tuple[Domain, Role]]:
+    def _find_other_uses(self) -> Iterator[tuple[Domain, Role]]:
+        """Where the registry's switch belongs to the contact object: what else it stands for."""
+        if self.profile is None or self.profile.switch is not Switch.CONTACT:
+            return
         this = self.facts.domain
         contact = this.bindings[self.role]
         for domain in (this, *self.facts.others):
@@ -406,24 +392,64 @@ class Resolution:
         )
 
 
-def _keeps_back(result: FieldResult) -> bool:
-    """Whether a field holds a value that the public does not see."""
-    return not result.published and result.outcome is not Outcome.ABSENT
-
-
-def _fields(table: Table, contact: Contact) -> Sequence[ContactField]:
+def _fields(table: Table, filled: frozenset[ContactField]) -> Sequence[ContactField]:
     """What the profile outputs, and what else the contact holds."""
-    more = contact.filled.difference(table.order)
+    more = filled.difference(table.order)
     if not more:
         return table.order
     return (*table.order, *sorted(more, key=lambda one: one.value))
 
 
+class _Open(NamedTuple):
+    """Fields that hold a value and wait for somebody's word, for all of which the same holds."""
+
+    clause: Clause
+    fields: frozenset[ContactField]
+
+
+# Contacts of one kind hold values in much the same fields, and before anybody has chosen there is
+# nothing else that tells them apart.
+@lru_cache(maxsize=4_096)
+def _by_rules(
+    table: Table, filled: frozenset[ContactField], proxy: bool
+) -> tuple[Results, Sequence[_Open]]:
+    """Every field in its order by the rules alone, and those of which somebody has a say."""
+    settled: dict[ContactField, FieldResult] = {}
+    open_: dict[tuple[Rule, Control, Instead], tuple[Clause, set[ContactField]]] = {}
+    for one in _fields(table, filled):
+        clause = table.get(one)
+        if clause is None:
+            settled[one] = _NOT_OUTPUT
+        elif proxy:
+            settled[one] = _PROXY[clause.control]
+        elif one not in filled:
+            settled[one] = _ABSENT
+        elif clause.rule is Rule.ALWAYS:
+            settled[one] = _MANDATORY[clause.control]
+        elif clause.rule is Rule.NEVER:
+            settled[one] = _withheld(clause, Reason.NEVER)
+        else:
+            settled[one] = _withheld(clause, Reason.NO_CONSENT)
+            kind = (clause.rule, clause.control, clause.instead)
+            open_.setdefault(kind, (clause, set()))[1].add(one)
+    return settled, [_Open(clause, frozenset(fields)) for clause, fields in open_.values()]
+
+
 def _withheld(clause: Clause, reason: Reason, said: Answer = _NOBODY) -> FieldResult:
     _, position, notice, valid_until = said
     return FieldResult(
-        _INSTEAD[clause.instead], reason, clause.control, position, notice, valid_until
+        _INSTEAD[clause.instead], reason, clause.control, notice, position, valid_until
     )
+
+
+def _chosen(
+    clause: Clause, said: Answers, field: ContactField, *, pending: bool = False
+) -> FieldResult:
+    """What a field is of which somebody has a say."""
+    if clause.rule is Rule.OPT_IN:
+        return _opt_in(clause, said[field], pending=pending)
+    # An objection stands, also while the person is asked anew.
+    return _opt_out(clause, said.unasked(field), pending=pending)
 
 
 def _opt_in(clause: Clause, said: Answer, *, pending: bool) -> FieldResult:
@@ -434,7 +460,7 @@ def _opt_in(clause: Clause, said: Answer, *, pending: bool) -> FieldResult:
     if pending:
         return _withheld(clause, Reason.DATA_CHANGE_PENDING, said)
     return FieldResult(
-        Outcome.PUBLISH, Reason.CONSENT, clause.control, position, notice, valid_until
+        Outcome.PUBLISH, Reason.CONSENT, clause.control, notice, position, valid_until
     )
 
 

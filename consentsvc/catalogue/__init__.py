@@ -127,6 +127,9 @@ class _Reading:
                 table.report("must be left out: an objection does not expire", "validity_months")
             if purpose.takes_scope:
                 table.report("must be false: data is published on consent only", "takes_scope")
+        if purpose.takes_scope and purpose.marked_for_signal:
+            # A consent ends a signal's objection: one for a single field would end it for all.
+            table.report("must be false: a signal names no scope", "global_privacy_control")
         return purpose
 
     def _controller_of(self, table: Table) -> Controller:

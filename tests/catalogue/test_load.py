@@ -132,6 +132,14 @@ class TestWhole:
             ("2", True),
         ]
 
+    def test_a_purpose_that_heeds_signals(self, main: Path) -> None:
+        """One that is marked, and every one of legitimate interest."""
+        before = [one.heeds_signal for one in load(main).purposes.values()]
+        change(main, "validity_months = 13", "global_privacy_control = true")
+        after = [one.heeds_signal for one in load(main).purposes.values()]
+
+        assert (before, after) == ([False, True], [True, True])
+
     def test_what_may_be_left_out(self, main: Path) -> None:
         """Left out, validity is without end, evidence is not kept and there are no trackers."""
         stats = load(main).purpose("brand7.stats")
@@ -424,6 +432,12 @@ class TestMistakes:
                 '42: purposes."brand7.stats".validity_months: '
                 "must be left out: an objection does not expire",
                 id="validity of a legitimate interest",
+            ),
+            pytest.param(
+                "validity_months = 13",
+                "takes_scope = true\nglobal_privacy_control = true",
+                "20: purposes.news.global_privacy_control: must be false: a signal names no scope",
+                id="a signal about publication",
             ),
         ],
     )

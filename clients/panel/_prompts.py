@@ -32,7 +32,7 @@ FORM = "prompts-1"
 _DEVICE = re.compile(r"[0-9a-f]{32}")
 # As long as a consent to what is stored on a device may last.
 _DEVICE_SECONDS = 396 * 24 * 3600
-_WORDS = ("accept", "refuse", "refused", "unknown", "text")
+_WORDS = ("accept", "refuse", "refused", "held", "unknown", "text")
 
 
 class Prompts:
@@ -96,18 +96,22 @@ class Prompts:
             purpose = found[0]
             if action is Action.REFUSE and found[1].decision.permitted:
                 action = Action.WITHDRAW
-            await self._desk.client.update(
+            updated = await self._desk.client.update(
                 subject,
                 [Change(purpose.id, action, ref, expected)],
                 channel=CHANNEL,
                 evidence=visit.evidence(FORM, f"{given['answer']} in the prompt"),
                 request_id=self._desk.signer.mark("prompt", subject, token),
             )
+            # A yes is recorded also where something stands above it: only the decision permits.
+            decision = await self._desk.client.check(
+                subject, purpose.id, at_least_as_fresh=updated.written_at
+            )
         except PositionConflict:
             return self._for_origin(request, JSONResponse({"error": "changed"}, 409))
         except ConsentError:
             return self._for_origin(request, JSONResponse({"error": "unknown"}, 503))
-        response = JSONResponse({"permitted": action is Action.GIVE})
+        response = JSONResponse({"permitted": decision.permitted})
         if not visit.subject_id:
             response.set_cookie(
                 named(self._desk, "device"),

@@ -8,11 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from consentclient import Reason
+from consentclient import Actor, ActorKind, Reason
 from tests.panel.making import Panel, serving
 from tests.support.clock import FakeClock
 
 NEWS = "https://news.registrar.example"
+ANN = "customer:8213"
 _REST = {"position": 0, "sha256": ""}
 
 
@@ -64,6 +65,21 @@ async def test_a_customer_who_has_signed_in_answers_as_themselves(panel: Panel) 
 
     assert "panel-device" not in reader.browser.cookies
     assert (await panel.client.check("customer:ann", "video_embeds")).permitted
+
+
+@pytest.mark.parametrize("above", ["restriction", "objection"])
+async def test_a_yes_below_something_that_stands(panel: Panel, above: str) -> None:
+    """It is recorded, and loads nothing: an objection or a restriction stands above it."""
+    if above == "restriction":
+        operator = Actor(ActorKind.OPERATOR, "op7")
+        await panel.client.restrict(ANN, actor=operator, channel="letter")
+    else:
+        await panel.client.raise_objection(ANN, "video_embeds", channel="letter")
+    async with panel.signed_in(ANN) as reader:
+        answered = await send(reader.browser, "accept")
+
+    assert answered.json() == {"permitted": False}
+    assert not (await panel.client.check(ANN, "video_embeds")).permitted
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", f"{NEWS}.evil.example", ""])

@@ -62,7 +62,7 @@
         try {
           const { permitted } = await call(purpose, { answer, shown: state.shown });
           if (permitted) return load(place, box);
-          status.textContent = state.words.refused;
+          status.textContent = state.words[answer === "accept" ? "held" : "refused"];
           buttons.remove();
         } catch {
           status.textContent = state.words.unknown;

@@ -145,7 +145,9 @@ class ConsentServicer(ConsentServiceServicer):
         size = page_size(request.page_size, _EVENTS, _MOST_EVENTS)
         if not 0 <= request.skip <= _MOST_SKIPPED:
             raise InvalidRequest.field("skip", f"must be 0 to {_MOST_SKIPPED:,}")
-        past = page_start(request.page_token, self._tokens, Kind.HISTORY_PAGE)
+        # A list is read on in its own order only: the other one would repeat what was read.
+        kind = Kind.NEWEST_FIRST_PAGE if request.newest_first else Kind.HISTORY_PAGE
+        past = page_start(request.page_token, self._tokens, kind)
         page = await self._queries.history(
             subject,
             Stretch(size + 1, past or None, request.skip, request.newest_first),
@@ -155,9 +157,7 @@ class ConsentServicer(ConsentServiceServicer):
         more = len(page.events) > size
         return messages.ListConsentEventsResponse(
             events=[translate.event(one, with_evidence=True) for one in shown],
-            next_page_token=(
-                self._tokens.make(Kind.HISTORY_PAGE, shown[-1].position) if more else ""
-            ),
+            next_page_token=self._tokens.make(kind, shown[-1].position) if more else "",
             read_at=self._tokens.make(Kind.FRESHNESS, page.head),
             total_size=page.total,
         )

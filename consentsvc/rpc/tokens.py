@@ -35,6 +35,7 @@ class Kind(enum.Enum):
     EVENTS = b"e"
     STATES = b"s"
     HISTORY_PAGE = b"h"
+    NEWEST_FIRST_PAGE = b"n"
     CONSENTS_PAGE = b"c"
 
 

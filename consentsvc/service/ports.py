@@ -259,7 +259,7 @@ class EventStore(Protocol):
         ...
 
     async def subject_events(self, subject: SubjectId, stretch: Stretch) -> History:
-        """Reads a stretch of one subject's events; costs no more for a longer history."""
+        """Reads a stretch of one subject's events, and of all others no more than their places."""
         ...
 
     async def published(self) -> list[Published]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -54,6 +55,7 @@ class _State:
     """Everything the log holds. A request works on a layer above it, merged when it succeeds."""
 
     events: list[Event] = field(default_factory=list)
+    histories: dict[Pseudonym, list[Event]] = field(default_factory=dict)
     consents: dict[tuple[Pseudonym, PurposeId], Consent] = field(default_factory=dict)
     sayings: dict[tuple[Pseudonym, PurposeId], dict[Reach, Sayings]] = field(default_factory=dict)
     standings: dict[Pseudonym, Standing] = field(default_factory=dict)
@@ -146,18 +148,16 @@ class MemoryEventStore:
 
     async def subject_events(self, subject: SubjectId, stretch: Stretch) -> History:
         """See `EventStore.subject_events`."""
-        pseudonym = self._pseudonyms.get(subject)
-        theirs = [
-            event
-            for event in self._state.events
-            if pseudonym is not None and event.pseudonym == pseudonym
-        ]
+        theirs = self._history(subject)
         limit, past, skip, newest_first = stretch
         if newest_first:
-            found = [one for one in reversed(theirs) if past is None or one.position < past]
+            end = len(theirs) if past is None else bisect_left(theirs, past, key=_position)
+            end = max(end - skip, 0)
+            found = theirs[max(end - limit, 0) : end][::-1]
         else:
-            found = [one for one in theirs if past is None or one.position > past]
-        return History(found[skip : skip + limit], len(theirs), self._head)
+            start = 0 if past is None else bisect_right(theirs, past, key=_position)
+            found = theirs[start + skip : start + skip + limit]
+        return History(found, len(theirs), self._head)
 
     async def published(self) -> list[Published]:
         """See `EventStore.published`."""
@@ -218,6 +218,10 @@ class MemoryEventStore:
                 self._subjects[pseudonym] = subject
         return {subject: self._pseudonyms[subject] for subject in subjects}
 
+    def _history(self, subject: SubjectId) -> list[Event]:
+        pseudonym = self._pseudonyms.get(subject)
+        return [] if pseudonym is None else self._state.histories.get(pseudonym, [])
+
     def _record(self, purpose: PurposeId, subject: SubjectId) -> Record:
         pseudonym = self._pseudonyms.get(subject)
         if pseudonym is None:
@@ -257,6 +261,10 @@ class MemoryEventStore:
         sayings = {p: dict(s) for (who, p), s in self._state.sayings.items() if who == pseudonym}
         standing = self._state.standings.get(pseudonym, NOTHING_STANDS)
         return SubjectRecord(self._subjects[pseudonym], pseudonym, standing, consents, sayings)
+
+
+def _position(event: Event) -> Position:
+    return event.position
 
 
 class _Layer:
@@ -358,6 +366,9 @@ class _Layer:
     def merge(self) -> None:
         """Makes everything part of the log at once."""
         self._below.events.extend(self._mine.events)
+        for event in self._mine.events:
+            if event.pseudonym is not None:
+                self._below.histories.setdefault(event.pseudonym, []).append(event)
         self._below.consents.update(self._mine.consents)
         self._below.sayings.update(self._mine.sayings)
         self._below.standings.update(self._mine.standings)

@@ -725,9 +725,11 @@ class ListConsentEventsRequest(_message.Message):
     at_least_as_fresh: _builtins.str
     """A token that a write or a read returned: the answer reflects at least all that the token does."""
     newest_first: _builtins.bool
-    """Whether the latest event comes first. The pages of one list all ask alike."""
+    """Whether the latest event comes first. A page token of the other order is INVALID_ARGUMENT."""
     skip: _builtins.int
-    """How many events to pass over before the page begins: 0 to 1,000,000."""
+    """How many events to pass over before the page begins, counted from where it would have begun: 0 to
+    1,000,000.
+    """
     def __init__(
         self,
         *,

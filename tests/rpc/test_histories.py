@@ -32,6 +32,17 @@ async def test_newest_first(wire: Wire) -> None:
     assert [page.total_size for page in pages] == [5, 5, 5]
 
 
+async def test_a_page_token_of_the_other_order(wire: Wire) -> None:
+    """It is refused: it would lead back over what was read."""
+    for _ in range(3):
+        await wire.update(ANNA, change("give", "newsletter"))
+    for newest_first in (False, True):
+        page = await _history(wire, page_size=1, newest_first=newest_first)
+        other = _history(wire, page_token=page.next_page_token, newest_first=not newest_first)
+
+        assert (await refused(other)).fields == ("page_token",)
+
+
 async def test_skipping(wire: Wire) -> None:
     """A page may begin anywhere, also past the end."""
     for _ in range(5):

@@ -12,6 +12,7 @@ from consentsvc.domain.changes import (
     event_for,
     kind_for,
 )
+from consentsvc.domain.consent import Consent
 from consentsvc.domain.decision import REQUEST_OPEN_FOR
 from consentsvc.domain.errors import (
     InvalidRequest,
@@ -36,6 +37,7 @@ from consentsvc.domain.evidence import kept
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add
 from consentsvc.domain.publication.choices import denial_changes
+from consentsvc.domain.publication.listing import latest_about
 from consentsvc.domain.publication.offering import refuse_unoffered
 from consentsvc.domain.publication.profile import Profiles
 from consentsvc.domain.scope import Reach, Scope, overlap
@@ -279,15 +281,32 @@ def _apply_all(
     transaction: Transaction, command: UpdateConsents, planned: Sequence[_Planned]
 ) -> list[Outcome]:
     for change, purpose, _ in planned:
-        current = transaction.consent(command.subject, purpose.id).position
-        if change.expected is not None and change.expected != current:
+        consent = transaction.consent(command.subject, purpose.id)
+        if change.expected is not None and _moved_on(transaction, command.subject, change, consent):
             raise PositionConflict(
                 "the consent has moved on",
                 purpose_id=purpose.id,
                 expected_position=str(change.expected),
-                current_position=str(current),
+                current_position=str(consent.position),
             )
     return [_apply(transaction, command, one) for one in planned]
+
+
+def _moved_on(
+    transaction: Transaction, subject: SubjectId, change: Change, consent: Consent
+) -> bool:
+    """Whether something has happened since the position that the caller decided on.
+
+    Of a consent with scopes, only what has something in common with the change's own counts: two
+    pages about two domains are not in each other's way.
+    """
+    expected = change.expected
+    if expected is None or expected == consent.position:
+        return False
+    if change.scope is None or expected > consent.position:
+        return True
+    sayings = transaction.sayings(subject, change.purpose)
+    return latest_about(change.scope, consent, sayings) > expected
 
 
 def _apply(transaction: Transaction, command: UpdateConsents, planned: _Planned) -> Outcome:

@@ -362,7 +362,9 @@ class ConsentChange(_message.Message):
     """What is asked for."""
     expected_position: _builtins.int
     """The position of the consent that the caller decided on, 0 for none: `Consent.position`. If the
-    consent has had an event since, at any reach, the whole request is ABORTED. Unset: no condition.
+    consent has had an event since, the whole request is ABORTED; where the change has a scope, if it
+    was one about an objection, or one whose scope has a field and a use of a contact in common with
+    it. What a registry reports is no event of the consent. Unset: no condition.
     """
     @_builtins.property
     def notice(self) -> _consent_pb2.NoticeRef:

@@ -7,7 +7,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from consentclient import ContactField, ContactRole, EventKind, Scope
+from consentclient import (
+    ContactField,
+    ContactRole,
+    EventKind,
+    PublicationReport,
+    ReportOutcome,
+    Scope,
+)
 from tests.panel.making import Panel, Reader, all_forms, serving
 from tests.panel.registrar import ANN, BEN, LINES, many
 from tests.support.clock import FakeClock
@@ -48,6 +55,16 @@ def public(html: str) -> str:
 
 async def scopes(panel: Panel) -> list[tuple[EventKind, Scope | None]]:
     return [(one.kind, one.scope) async for one in panel.client.history(ANN)]
+
+
+async def reported(panel: Panel) -> None:
+    """The sync job tells what the registry of durand.com made of what it was told."""
+    fields = frozenset({ContactField.EMAIL})
+    head = (await panel.client.list_events(page_size=1)).head_position
+    report = PublicationReport(ReportOutcome.APPLIED, "Verisign", head, fields, 1000)
+    await panel.client.report_publication(
+        ANN, "whois_publication", report, contact_id="C-1", domain="durand.com", channel="sync"
+    )
 
 
 async def test_a_contact_for_all_its_domains(panel: Panel) -> None:
@@ -194,6 +211,35 @@ async def test_a_page_that_is_out_of_date(panel: Panel) -> None:
 
     assert "your answer has changed meanwhile" in said.text
     assert len(await scopes(panel)) == 1
+
+
+@pytest.mark.parametrize(
+    "meanwhile", ["another domain", "another field", "another contact", "the registry's report"]
+)
+async def test_what_happens_elsewhere_is_not_in_the_way(panel: Panel, meanwhile: str) -> None:
+    """Two windows about two things, or the sync job at work: the switch does what it says."""
+    group = {"contact": "C-1", "group": "email"}
+    async with panel.signed_in(ANN) as reader:
+        await turn(reader, "/domains", "on", **group)
+        page = await domain(reader, "durand.com")
+        shown = all_forms((await reader.get(page)).text)["/domains/turn"]
+        stale = next(one for one in shown if one.get("contact") == "C-1" and "role" not in one)
+        if meanwhile == "another domain":
+            other = await domain(reader, "lilas.cz")
+            wanted = group | {"domain": "lilas.cz", "role": "admin"}
+            await turn(reader, other, "on", **wanted)
+        elif meanwhile == "another field":
+            await turn(reader, page, "on", **group | {"domain": "durand.com", "group": "phone"})
+        elif meanwhile == "another contact":
+            await turn(reader, "/domains", "on", **group | {"contact": "C-2"})
+        else:
+            await reported(panel)
+        said = await reader.browser.post(
+            "/domains/turn", data={**stale, "group": "email", "turn": "off"}, follow_redirects=True
+        )
+
+    assert "Recorded: this is to be hidden." in said.text
+    assert "your answer has changed meanwhile" not in said.text
 
 
 async def test_many_domains_come_in_pages(tmp_path: Path, clock: FakeClock) -> None:

@@ -11,7 +11,7 @@ from consentsvc.service.ports import EventStore
 from consentsvc.v1 import consent_event_service_pb2 as events
 from consentsvc.v1 import consent_pb2 as shared
 from consentsvc.v1 import consent_service_pb2 as consents
-from tests.rpc.publishing import ALL, WHOIS, say, scope, shown
+from tests.rpc.publishing import ALL, WHOIS, report, say, scope, shown
 from tests.support import acts, catalogues
 from tests.support.clock import FakeClock
 from tests.support.refusals import refused
@@ -214,14 +214,82 @@ async def test_revoked_for_a_domain(wire: Wire) -> None:
     assert await shown(wire) == {"name"}
 
 
-async def test_position_conflict(wire: Wire) -> None:
-    """A change that was decided on an older state, at whatever reach, is refused."""
-    first = await say(wire, "give", CONTACT)
-    await say(wire, "refuse", DOMAIN)
-    late = change("withdraw", WHOIS, scope=CONTACT, expected_position=first.outcomes[0].position)
-    refusal = await refused(wire.update("anna", late))
+NARROW = scope("email", contact="C1", domain="example.cz")
+IN_COMMON = {
+    "the same": NARROW,
+    "further out": scope("email"),
+    "further in": scope("email", contact="C1", domain="example.cz", of="tech"),
+    "all fields": DOMAIN,
+}
+APART = {
+    "another domain": scope("email", contact="C1", domain="example.fr"),
+    "another contact": scope(*ALL, contact="C2"),
+    "another field": scope("phone", contact="C1", domain="example.cz"),
+}
 
-    assert (refusal.code.name, refusal.reason) == ("ABORTED", "POSITION_CONFLICT")
+
+@pytest.mark.parametrize("said", IN_COMMON.values(), ids=IN_COMMON)
+@pytest.mark.parametrize("action", ["give", "refuse", "withdraw", "request"])
+async def test_position_conflict(wire: Wire, action: str, said: shared.Scope) -> None:
+    """What was decided before something that it has anything in common with is refused."""
+    await say(wire, "give", scope(*ALL))
+    seen = await _position(wire)
+    await say(wire, action, said)
+    for late in ("give", "withdraw"):
+        refusal = await refused(wire.update("anna", _late(late, NARROW, seen)))
+
+        assert (refusal.code.name, refusal.reason) == ("ABORTED", "POSITION_CONFLICT")
+
+
+@pytest.mark.parametrize("said", APART.values(), ids=APART)
+async def test_what_has_nothing_in_common(wire: Wire, said: shared.Scope) -> None:
+    """Two pages about two things are not in each other's way."""
+    await say(wire, "give", scope(*ALL))
+    seen = await _position(wire)
+    await say(wire, "refuse", said)
+    told = await wire.update("anna", _late("withdraw", NARROW, seen))
+
+    assert [one.effect for one in told.outcomes] == [RECORDED]
+
+
+async def test_an_objection_is_about_every_scope(wire: Wire) -> None:
+    """Raised or taken back since, it stands in the way of a change that was decided before."""
+    for action in ("object", "withdraw_objection"):
+        seen = await _position(wire)
+        await wire.update("anna", change(action, WHOIS, version=None))
+        refusal = await refused(wire.update("anna", _late("withdraw", NARROW, seen)))
+
+        assert refusal.reason == "POSITION_CONFLICT"
+
+
+async def test_a_report_moves_nothing(wire: Wire) -> None:
+    """What a registry made of a choice is no choice: a page of before it still counts."""
+    given = await say(wire, "give", NARROW)
+    seen = await _position(wire)
+    await report(wire, given.outcomes[0].position)
+    told = await wire.update("anna", _late("withdraw", NARROW, seen))
+
+    assert await acts.head(wire) > seen
+    assert [one.effect for one in told.outcomes] == [RECORDED]
+
+
+async def test_a_position_that_is_still_to_come(wire: Wire) -> None:
+    """Nobody decided on what has not happened."""
+    await say(wire, "give", DOMAIN)
+    ahead = await _position(wire) + 1
+    refusal = await refused(wire.update("anna", _late("withdraw", APART["another contact"], ahead)))
+
+    assert refusal.reason == "POSITION_CONFLICT"
+
+
+def _late(action: str, about: shared.Scope, expected: int) -> consents.ConsentChange:
+    version = "1" if action == "give" else None
+    return change(action, WHOIS, version=version, scope=about, expected_position=expected)
+
+
+async def _position(wire: Wire) -> int:
+    entries = (await acts.choices(wire, "anna")).consents
+    return max(one.consent.position for one in entries if _whois(one))
 
 
 async def test_listed(wire: Wire) -> None:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from consentsvc.domain.consent import Choice, Consent, Request
 from consentsvc.domain.decision import Decision, Reason
+from consentsvc.domain.identifiers import START, Position
 from consentsvc.domain.publication.choices import (
     Answer,
     Choices,
@@ -14,7 +15,7 @@ from consentsvc.domain.publication.choices import (
     Verdict,
     answer,
 )
-from consentsvc.domain.scope import ACCOUNT, ContactField, Reach, Scope
+from consentsvc.domain.scope import ACCOUNT, ContactField, Reach, Scope, overlap
 
 _REASONS = {one: Reason[one.name] for one in Verdict if one.name in Reason.__members__} | {
     Verdict.CONSENT: Reason.CONSENT_GIVEN,
@@ -57,6 +58,24 @@ def decided(choices: Choices, scope: Scope, moment: Moment) -> Decision:
 def silence(choices: Choices, moment: Moment) -> Decision:
     """What holds for the whole account while nothing was said."""
     return _decision(answer(choices, (ACCOUNT,), ContactField.ALL, moment))
+
+
+def latest_about(scope: Scope, latest: Consent, sayings: Mapping[Reach, Sayings]) -> Position:
+    """The position of the latest event that has something in common with a scope.
+
+    That is one at a reach that covers the scope's or lies inside it, on one of its fields; and what
+    was last said about an objection, which is about everything.
+    """
+    marks = [
+        mark.position
+        for reach, fields in sayings.items()
+        if scope.reach.covers(reach) or reach.covers(scope.reach)
+        for field, said in fields.items()
+        if overlap(scope.fields, {field})
+        for mark in (said.given, said.denied, said.expired, said.request)
+        if mark is not None
+    ]
+    return max([latest.objection or START, latest.tolerated or START, *marks])
 
 
 def _decision(said: Answer) -> Decision:

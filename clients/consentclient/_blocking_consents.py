@@ -36,10 +36,14 @@ class BlockingConsentCalls(BlockingCalls):
         """See `AsyncConsentClient.get_notice`."""
         return self._background.run(self._client.get_notice(purpose_id, version, locale))
 
-    def list_consents(self, subject_id: str, *, at_least_as_fresh: str | None = None) -> Consents:
+    def list_consents(
+        self, subject_id: str, *, at_least_as_fresh: str | None = None, with_scopes: bool = True
+    ) -> Consents:
         """See `AsyncConsentClient.list_consents`."""
         return self._background.run(
-            self._client.list_consents(subject_id, at_least_as_fresh=at_least_as_fresh)
+            self._client.list_consents(
+                subject_id, at_least_as_fresh=at_least_as_fresh, with_scopes=with_scopes
+            )
         )
 
     def update(

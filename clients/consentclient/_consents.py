@@ -27,7 +27,7 @@ from consentclient._model import (
 )
 from consentsvc.v1 import consent_service_pb2 as messages
 
-_CONSENTS_PAGE = 500
+_CONSENTS_PAGE = 1_000
 _EVENTS_PAGE = 100
 
 
@@ -56,13 +56,24 @@ class ConsentCalls(Calls):
         )
 
     async def list_consents(
-        self, subject_id: str, *, at_least_as_fresh: str | None = None
+        self, subject_id: str, *, at_least_as_fresh: str | None = None, with_scopes: bool = True
     ) -> Consents:
-        """A subject's consents and the decisions that follow from them, one for every purpose."""
-        page, following = await self._page(subject_id, at_least_as_fresh, "")
+        """A subject's consents and the decisions that follow from them, one for every purpose.
+
+        For a purpose that takes a scope there is one for whatever was said at each reach; without
+        scopes such purposes are left out.
+        """
+        request = messages.ListConsentsRequest(
+            subject_id=subject_id,
+            page_size=_CONSENTS_PAGE,
+            at_least_as_fresh=outgoing.fresh(at_least_as_fresh),
+            without_scopes=not with_scopes,
+        )
+        page, following = await self._page(request)
         first, entries = page, page.entries
         while following:
-            page, following = await self._page(subject_id, at_least_as_fresh, following)
+            request.page_token = following
+            page, following = await self._page(request)
             entries += page.entries
         # A later page may have been read further on; all of them reflect what the first one does.
         return Consents(entries, page.standing, first.read_at)
@@ -243,17 +254,10 @@ class ConsentCalls(Calls):
             incoming.history_page,
         )
 
-    async def _page(
-        self, subject_id: str, at_least_as_fresh: str | None, token: str
-    ) -> tuple[Consents, str]:
+    async def _page(self, request: messages.ListConsentsRequest) -> tuple[Consents, str]:
         return await self._connection.call(
             self._connection.stubs.consents.ListConsents,
-            messages.ListConsentsRequest(
-                subject_id=subject_id,
-                page_size=_CONSENTS_PAGE,
-                page_token=token,
-                at_least_as_fresh=outgoing.fresh(at_least_as_fresh),
-            ),
+            request,
             lambda answer: (incoming.consents(answer), answer.next_page_token),
         )
 

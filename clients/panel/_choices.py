@@ -72,7 +72,7 @@ class Row:
 
 async def show(visit: Visit) -> Response:
     """The page."""
-    purposes, consents = await read(visit)
+    purposes, consents = await read(visit, with_scopes=False)
     if _signals.is_sent(visit.request):
         written_at = await _signals.pass_on(
             visit.desk.client,
@@ -84,7 +84,7 @@ async def show(visit: Visit) -> Response:
         )
         if written_at is not None:
             visit.keep_fresh(written_at)
-            purposes, consents = await read(visit)
+            purposes, consents = await read(visit, with_scopes=False)
     rows = await _rows(visit, purposes, consents)
     askable = [one for one in rows if not _waits_for_mailer(visit, one.purpose)]
     return visit.page(
@@ -100,7 +100,7 @@ async def show(visit: Visit) -> Response:
 
 async def turn(visit: Visit) -> Response:
     """One switch, one click: gives, takes back, objects, or takes the objection back."""
-    purposes, consents = await read(visit)
+    purposes, consents = await read(visit, with_scopes=False)
     by_id = {one.id: one for one in purposes if not one.takes_scope}
     purpose = by_id.get(visit.form.get("purpose", ""))
     if purpose is None or visit.form.get("turn") not in {"on", "off"}:
@@ -122,7 +122,7 @@ async def answer_all(visit: Visit) -> Response:
     answer = visit.form.get("answer")
     if answer not in {"accept", "refuse"}:
         raise FormRefused("refused.incomplete", 400)
-    purposes, consents = await read(visit)
+    purposes, consents = await read(visit, with_scopes=False)
     entries = {one.consent.purpose_id: one for one in consents.entries}
     changes: list[Change] = []
     for purpose in purposes:
@@ -136,14 +136,17 @@ async def answer_all(visit: Visit) -> Response:
     return await _send(visit, changes, Said(f"said.{answer}"), "", f"{answer} all")
 
 
-async def read(visit: Visit) -> tuple[list[Purpose], Consents]:
-    """The catalogue in the reader's language, and their consents as of their latest change."""
+async def read(visit: Visit, *, with_scopes: bool) -> tuple[list[Purpose], Consents]:
+    """The catalogue in the reader's language, and their consents as of their latest change.
+
+    What was said of each contact and domain is with the rest only if it is asked for.
+    """
     return await asyncio.gather(
         visit.desk.client.list_purposes(visit.texts.language),
         as_fresh_as_told(
             visit,
             lambda fresh: visit.desk.client.list_consents(
-                visit.subject_id, at_least_as_fresh=fresh
+                visit.subject_id, at_least_as_fresh=fresh, with_scopes=with_scopes
             ),
         ),
     )

@@ -154,7 +154,7 @@ def titled(contact: ContactRecord) -> str:
 
 async def _said(visit: Visit) -> tuple[Purpose, list[ConsentEntry], int]:
     """The purpose of publication, what was said about it, and the position of the latest word."""
-    purposes, consents = await read(visit)
+    purposes, consents = await read(visit, with_scopes=True)
     wanted = visit.desk.settings.publication_purpose
     purpose = next((one for one in purposes if one.id == wanted and one.takes_scope), None)
     if purpose is None:

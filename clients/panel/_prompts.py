@@ -140,14 +140,16 @@ class Prompts:
         # Of nobody nothing is known, and asking about them leaves nothing.
         subject = visit.subject_id or f"device:{device or secrets.token_hex(16)}"
         client = self._desk.client
-        consents = await client.list_consents(subject)
+        consents = await client.list_consents(subject, with_scopes=False)
         if hears_signal and _signals.is_sent(visit.request) and (visit.subject_id or device):
             evidence = visit.evidence(FORM, "Sec-GPC: 1")
             written_at = await _signals.pass_on(
                 client, subject, purposes, consents, channel=CHANNEL, evidence=evidence
             )
             if written_at is not None:
-                consents = await client.list_consents(subject, at_least_as_fresh=written_at)
+                consents = await client.list_consents(
+                    subject, at_least_as_fresh=written_at, with_scopes=False
+                )
         return purpose, next(
             one for one in consents.entries if one.consent.purpose_id == purpose.id
         )

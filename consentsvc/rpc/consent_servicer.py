@@ -17,7 +17,7 @@ from consentsvc.service.queries import Queries
 from consentsvc.v1 import consent_service_pb2 as messages
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceServicer
 
-_PAGE, _LARGEST_PAGE = 100, 500
+_PAGE, _LARGEST_PAGE = 100, 1_000
 # An event carries up to 20 KB of evidence, and a page must fit into 4 MiB, the size beyond which a
 # gRPC client refuses a message unless told otherwise.
 _EVENTS, _MOST_EVENTS = 50, 100
@@ -68,9 +68,9 @@ class ConsentServicer(ConsentServiceServicer):
         subject = identifiers.subject_id(request.subject_id)
         size = page_size(request.page_size, _PAGE, _LARGEST_PAGE)
         first = page_start(request.page_token, self._tokens, Kind.CONSENTS_PAGE)
-        choices = await self._queries.choices(
-            subject, at_least(request.at_least_as_fresh, self._tokens)
-        )
+        queries = self._queries
+        read = queries.undivided_choices if request.without_scopes else queries.choices
+        choices = await read(subject, at_least(request.at_least_as_fresh, self._tokens))
         following = first + size
         more = following < len(choices.entries)
         return messages.ListConsentsResponse(

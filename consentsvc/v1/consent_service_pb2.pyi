@@ -253,14 +253,19 @@ class ListConsentsRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
+    WITHOUT_SCOPES_FIELD_NUMBER: _builtins.int
     subject_id: _builtins.str
     """The subject: 1 to 256 characters of printable ASCII without spaces."""
     page_size: _builtins.int
-    """How many to return: 1 to 500; 0 leaves it to the server (100)."""
+    """How many to return: 1 to 1,000; 0 leaves it to the server (100)."""
     page_token: _builtins.str
     """The `next_page_token` of the page before; empty for the first page."""
     at_least_as_fresh: _builtins.str
     """A token that a write or a read returned: the answer reflects at least all that the token does."""
+    without_scopes: _builtins.bool
+    """Leaves out the purposes that take a scope: of somebody with many domains they are nearly all of
+    the list. The pages of one list all ask alike.
+    """
     def __init__(
         self,
         *,
@@ -268,10 +273,11 @@ class ListConsentsRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         at_least_as_fresh: _builtins.str = ...,
+        without_scopes: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "page_size", b"page_size", "page_token", b"page_token", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "page_size", b"page_size", "page_token", b"page_token", "subject_id", b"subject_id", "without_scopes", b"without_scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

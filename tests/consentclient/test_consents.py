@@ -40,6 +40,7 @@ from tests.support.catalogues import (
     RESELLER_NEWSLETTER,
     STATISTICS,
     purpose,
+    with_publication,
 )
 from tests.support.clock import START, FakeClock
 
@@ -116,7 +117,7 @@ async def test_consents(
 
 async def test_consents_of_many_purposes(store: HeldStore, clock: FakeClock, kind: str) -> None:
     """A catalogue that does not fit on a page is listed whole."""
-    purposes = [purpose(PurposeId(f"p{number}")) for number in range(501)]
+    purposes = [purpose(PurposeId(f"p{number}")) for number in range(1001)]
     many = Catalogue({one.id: one for one in purposes})
     async with (
         Service(store, many, clock, rate=0) as service,
@@ -125,6 +126,21 @@ async def test_consents_of_many_purposes(store: HeldStore, clock: FakeClock, kin
         consents = await client.list_consents("ann")
 
     assert [one.consent.purpose_id for one in consents.entries] == [one.id for one in purposes]
+
+
+async def test_consents_without_scopes(kind: str, store: HeldStore, clock: FakeClock) -> None:
+    """The purposes that take a scope are left out where they are not wanted."""
+    offered = with_publication()
+    async with (
+        Service(store, offered, clock, rate=0) as service,
+        opened(kind, service.target) as client,
+    ):
+        whole = await client.list_consents("ann")
+        without = await client.list_consents("ann", with_scopes=False)
+
+    left_out = [one for one in whole.entries if one not in without.entries]
+    assert [offered.purpose(one.consent.purpose_id).takes_scope for one in left_out] == [True]
+    assert len(without.entries) == len(whole.entries) - 1
 
 
 async def test_several_changes_at_once(client: AsyncConsentClient, notice: NoticeRef) -> None:

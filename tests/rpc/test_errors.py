@@ -59,7 +59,7 @@ BAD: list[tuple[Any, ...]] = [
     ("GetNotice", "version", "99", "UNKNOWN_NOTICE"),
     *(
         (method, name, value)
-        for method, most in (("ListConsents", 500), ("ListConsentEvents", 100))
+        for method, most in (("ListConsents", 1_000), ("ListConsentEvents", 100))
         for name, value in (
             ("page_size", -1),
             ("page_size", most + 1),

@@ -123,9 +123,9 @@ class TestPages:
         assert [one.position for one in await acts.history(wire, "anna")] == list(range(9, 110))
 
     async def test_of_consents(self, sqlite_store: EventStore, clock: FakeClock) -> None:
-        """A page of consents holds 100 purposes, or as many as were asked for, up to 500."""
+        """A page of consents holds 100 purposes, or as many as were asked for, up to 1,000."""
         async with serving(sqlite_store, catalogues.catalogue(*MANY), clock) as wire:
-            pages = [await acts.choices(wire, "anna", page_size=size) for size in (0, 1, 500)]
+            pages = [await acts.choices(wire, "anna", page_size=size) for size in (0, 1, 1_000)]
             rest = await acts.choices(wire, "anna", page_token=pages[0].next_page_token)
 
         assert [len(one.consents) for one in pages] == [100, 1, 124]

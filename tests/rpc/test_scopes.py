@@ -311,6 +311,23 @@ async def test_listed(wire: Wire) -> None:
     assert len({one.consent.position for one in entries}) == 1
 
 
+async def test_listed_without_scopes(wire: Wire) -> None:
+    """The rest of the list is the same, and so is what stands above all of it."""
+    await wire.update("anna", change("give", "newsletter"))
+    await say(wire, "give", CONTACT)
+    await acts.restrict(wire, "anna")
+    listed = await acts.choices(wire, "anna")
+    asked = consents.ListConsentsRequest(subject_id="anna", without_scopes=True)
+    without = await wire.consents.ListConsents(asked)
+    nobody = consents.ListConsentsRequest(subject_id="nobody", without_scopes=True)
+
+    assert list(without.consents) == [one for one in listed.consents if not _whois(one)]
+    assert without.standing == listed.standing
+    assert without.standing.HasField("restriction_position")
+    assert without.read_at == listed.read_at
+    assert len((await wire.consents.ListConsents(nobody)).consents) == len(without.consents)
+
+
 async def test_followed(wire: Wire) -> None:
     """A follower reads the scope of each choice, and a copy holds one state for each reach."""
     await say(wire, "give", CONTACT)

@@ -170,41 +170,43 @@ class Answers(dict[ContactField, Answer]):
 
     def __init__(self, choices: Choices, reaches: Sequence[Reach], moment: Moment) -> None:
         super().__init__()
-        self._asked = (choices, reaches, moment)
-        self.named = {field for one in reaches for field in choices.sayings.get(one, ())}
+        spoken = [choices.sayings[one] for one in reaches if one in choices.sayings]
+        self._asked = (choices, spoken, moment)
+        self.named = {field for sayings in spoken for field in sayings}
 
     def __missing__(self, field: ContactField) -> Answer:
-        choices, reaches, moment = self._asked
-        self[field] = found = answer(choices, reaches, field, moment)
+        choices, spoken, moment = self._asked
+        self[field] = found = _answer(choices, spoken, field, moment, requests=True)
         return found
 
     def unasked(self, field: ContactField) -> Answer:
-        """The answer if the person had not been asked anything."""
-        choices, reaches, moment = self._asked
-        return answer(choices, reaches, field, moment, requests=False)
+        """What was said, whatever was asked since: a question takes nothing back."""
+        choices, spoken, moment = self._asked
+        return _answer(choices, spoken, field, moment, requests=False)
 
 
 def answer(
+    choices: Choices, reaches: Sequence[Reach], field: ContactField, moment: Moment
+) -> Answer:
+    """Decides one field; `reaches` are those that cover the target, the narrowest first."""
+    return Answers(choices, reaches, moment)[field]
+
+
+def _answer(
     choices: Choices,
-    reaches: Sequence[Reach],
+    spoken: Sequence[Sayings],
     field: ContactField,
     moment: Moment,
     *,
-    requests: bool = True,
+    requests: bool,
 ) -> Answer:
-    """Decides one field; `reaches` are those that cover the target, the narrowest first.
-
-    Without `requests` it is what was said, whatever was asked since: a question takes nothing back.
-    """
     if choices.standing.death is not None:
         return Answer(Verdict.DECEASED, choices.standing.death)
     if choices.standing.restriction is not None:
         return Answer(Verdict.RESTRICTED, choices.standing.restriction)
     if choices.objection is not None:
         return Answer(Verdict.OBJECTED, choices.objection)
-    if not choices.sayings:
-        return _SILENCE
-    said = [_about(field, choices.sayings[one]) for one in reaches if one in choices.sayings]
+    said = [_about(field, sayings) for sayings in spoken]
     decided = _by_choice(said, moment)
     if decided.consented or not requests:
         return decided

@@ -81,8 +81,8 @@ def _registrant_shown(resolution: Resolution) -> bool:
 
 
 def _all_published(results: Iterable[FieldResult]) -> bool:
-    valued = [one for one in results if one.outcome not in {Outcome.ABSENT, Outcome.NOT_OUTPUT}]
-    return bool(valued) and all(one.published for one in valued)
+    valued = {one.outcome for one in results} - {Outcome.ABSENT, Outcome.NOT_OUTPUT}
+    return valued == {Outcome.PUBLISH}
 
 
 _RESTRICTED = "restrictedPublication"

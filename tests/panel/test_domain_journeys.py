@@ -75,12 +75,21 @@ async def test_every_page_in_the_dark_on_a_phone(browser: Browser, panel: Panel)
     """What the journeys look at in the light and on a wide screen is sound in the dark too."""
     look = Look("fr", "phone", "dark")
     await panel.client.restrict("customer:x", actor=Actor(ActorKind.OPERATOR, "op7"), channel="c")
+    notice = next(one for one in await panel.client.list_purposes("fr") if one.id == "newsletter")
+    await panel.client.give("customer:y", "newsletter", notice.notice.ref, channel="panel")
+    link = await panel.client.check("customer:y", "newsletter", with_withdrawal_token=True)
     async with window(browser, panel, look) as page:
-        for path in ("sign-in", "unsubscribe/x", "confirm/x", "prompts", "nowhere"):
+        unsubscribe = f"unsubscribe/{link.withdrawal_token}"
+        for path in ("sign-in", unsubscribe, "unsubscribe/x", "prompts", "nowhere"):
             await page.goto(f"{panel.url}/{path}")
             await sound(page, look)
     async with window(browser, panel, look, "customer:x") as page:
         await sound(page, look)
+    async with window(browser, panel, look, "customer:y") as page:
+        await page.set_extra_http_headers({"Sec-GPC": "1"})
+        await page.goto(f"{panel.url}/choices")
+        await sound(page, look)
+        await shot(page, "choices-signal", look)
     async with window(browser, panel, look, ANN) as page:
         await page.locator("#chat_cookies").get_by_role("switch").click()
         for details in await page.locator("#chat_cookies summary").all():

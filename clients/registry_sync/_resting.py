@@ -43,6 +43,16 @@ class Resting:
         """Forgets about it."""
         self._rests.pop(thing, None)
 
+    @property
+    def known(self) -> int:
+        """How many things have failed and did not get done since."""
+        return len(self._rests)
+
+    def knows(self, due: Due) -> bool:
+        """Whether it has failed before, as it is."""
+        rest = self._rests.get(due.thing)
+        return rest is not None and rest.due.mark == due.mark
+
     def now(self) -> list[Due]:
         """What rests now."""
         now = self._clock()

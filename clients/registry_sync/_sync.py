@@ -221,8 +221,7 @@ class Sync:
             try:
                 await self._patiently(worker.drain, worker)
                 await more.wait()
-            except PutOff as rest:
-                _log.warning("%s: %s", worker.registry, rest)
+            except PutOff as rest:  # said when it began to rest
                 await self._pause_unless(more, rest.seconds)
 
     async def _pause_unless(self, more: asyncio.Event, seconds: float) -> None:

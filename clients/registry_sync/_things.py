@@ -154,7 +154,7 @@ class Questions:
         contact = self._directory.contact(thing.name)
         if contact is None:
             return self._about_gone(thing, applied)
-        domains = list(islice(self._domains(thing), _OTHERS + 2))
+        domains = list(islice(self._domains(thing.registry, contact.id), _OTHERS + 2))
         main = next((one for one in domains if one.sponsored), None)
         if main is None:
             # What went to another registrar with its domains is not ours to change.
@@ -188,8 +188,9 @@ class Questions:
             return None
         if not applied.handle or applied.facts is None:
             raise Lost(thing.registry)
-        if self._directory.contact_by_handle(applied.handle) is not None:
-            return None  # another contact has it, and all that is to be said of it
+        other = self._directory.contact_by_handle(applied.handle)
+        if other is not None and any(True for _ in self._domains(thing.registry, other.id)):
+            return None  # another contact has it there, and all that is to be said of it
         facts = applied.facts
         contact = ContactRecord(facts.contact_id, facts.subject_id, handle=applied.handle)
         return self._about_unused(thing, applied, contact, facts)._replace(gone=True)
@@ -229,10 +230,10 @@ class Questions:
                 digests[name] = hashlib.blake2b(told, key=self._secret, digest_size=16).hexdigest()
         return digests
 
-    def _domains(self, thing: Thing) -> Iterator[DomainRecord]:
-        for domain in self._directory.domains_of(thing.name):
+    def _domains(self, registry: str, contact_id: str) -> Iterator[DomainRecord]:
+        for domain in self._directory.domains_of(contact_id):
             found = self._registries.registry(domain.name)
-            if found is not None and found[0] == thing.registry:
+            if found is not None and found[0] == registry:
                 yield domain
 
     def _changed(self, contact: ContactRecord, applied: Applied) -> frozenset[ContactField]:

@@ -46,6 +46,8 @@ _DOMAINS = 10_000
 _DOWN = 3
 # There is no such object.
 _NOT_THERE = 2303
+# Its status prohibits the operation.
+_STATUS = 2304
 
 
 class _Asked(NamedTuple):
@@ -100,9 +102,11 @@ class Worker:
         """
         while True:
             resting = self._resting.now()
-            due = self._state.due(self.registry, _ROUND, resting)
+            due = self._state.due(self.registry, _ROUND + self._resting.known, resting)
             if due:
-                await self._round(due, progress)
+                # What has failed before comes after what has not: it may fail again, and again.
+                due.sort(key=self._resting.knows)
+                await self._round(due[:_ROUND], progress)
             elif resting:
                 raise self._resting.left()
             else:
@@ -151,8 +155,7 @@ class Worker:
         except LoginRefused:
             raise
         except (Refused, ValueError) as error:
-            self._refused_with(task, error)
-            return True
+            return await self._refused_with(task, error)
         self._accepted(task)
         return task.step.last
 
@@ -160,10 +163,19 @@ class Worker:
         """What has become of a command that was accepted, and was not in force then."""
         if not task.applied.pending:
             return None
-        thing = task.due.thing
-        if thing.kind == DOMAIN:
-            return await self._adapter.held(thing.name, of_domain=True)
-        return await self._adapter.held(task.inquiry.contact.handle, of_domain=False)
+        return await self._ask_registry(task)
+
+    async def _ask_registry(self, task: _Task) -> Held | None:
+        """What the registry holds; None if it will not say. It may be told all the same."""
+        of_domain = task.due.thing.kind == DOMAIN
+        name = task.due.thing.name if of_domain else task.inquiry.contact.handle
+        try:
+            return await self._adapter.held(name, of_domain=of_domain)
+        except LoginRefused:
+            raise
+        except Refused as error:
+            _log.warning("%s does not say what it holds: %s", self.registry, error)
+            return None
 
     async def _send(self, task: _Task, hides: bool | None) -> bool:
         command = task.step.command
@@ -174,23 +186,39 @@ class Worker:
         contact = task.inquiry.contact
         return await send(self._adapter, command, task.publication, contact, self._relay)
 
-    def _refused_with(self, task: _Task, error: Refused | ValueError) -> None:
+    async def _refused_with(self, task: _Task, error: Refused | ValueError) -> bool:
+        """Writes down what was refused, unless it only has to wait; tells whether it is done."""
         if isinstance(error, Refused):
             if error.code == _NOT_THERE and task.inquiry.gone:
                 self._got_done(task.due)
                 self._state.forget(task.due)
-                return
+                return True
+            if error.code == _STATUS and await self._is_pending(task):
+                self._not_in_force(task)
+                return False
             # Where it is not known what came of an earlier attempt, that may be the very reason:
             # what is there cannot be added, and what is gone cannot be taken away (frnic, fury).
             # It could be taken for done only if the registry could be asked, and of these two it
             # is not known how what they hold is to be read. So it stays not known, and is told as
             # refused: a reconciliation tries again, and somebody has been alarmed.
             self._refused(task, error.code, sure=task.applied.sure and not error.resent)
-            return
+            return True
         # Nothing was sent: these facts cannot be said in the words of this registry.
         if isinstance(error, Unsayable):
             _log.error("cannot be said to %s: %s", self.registry, error)
         self._refused(task, None, sure=task.applied.sure)
+        return True
+
+    async def _is_pending(self, task: _Task) -> bool:
+        """Whether the registry takes nothing because something that it took is not in force yet.
+
+        That may be our own, if the answer to it was lost.
+        """
+        try:
+            held = await self._ask_registry(task)
+        except RegistryUnavailable:
+            return False
+        return held is not None and held.pending
 
     async def _ask(self, due: Sequence[tuple[Due, Applied]]) -> list[_Task]:
         """Resolves things, and writes down those of which there is nothing to send."""
@@ -269,8 +297,6 @@ class Worker:
         self._resting.put_off(due)
         self._failing[due.thing] = None
         if len(self._failing) >= _DOWN:
-            for thing in self._failing:
-                self._resting.wake(thing)
             self._failing.clear()
             raise error
         _log.warning("%s: change %d rests: %s", self.registry, due.mark, error)

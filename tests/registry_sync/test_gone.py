@@ -143,6 +143,17 @@ async def test_handles_that_change_places(scene: Scene) -> None:
     assert again.summary == Summary(unchanged=2)
 
 
+async def test_a_handle_that_another_has_elsewhere(scene: Scene) -> None:
+    """Whoever has the handle now, and no domain there, does not keep it from being hidden."""
+    await scene.has(contact("A", handle="H1"), domain("a.no", "A"))
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    _has_now(scene, contact("B", handle="H1"))
+    await scene.reconcile()
+
+    assert scene.seen_of("no", "H1") == set()
+
+
 async def test_a_state_file_of_before(scene: Scene) -> None:
     """A file that was made before handles were kept is used on, and learns them."""
     await scene.has(contact("A"), domain("a.no", "A"))

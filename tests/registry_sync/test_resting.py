@@ -10,6 +10,7 @@ import pytest
 from consentclient import ReportOutcome
 from registry_sync import EppRegistry, RegistryUnavailable, State
 from registry_sync._summary import Summary
+from registry_sync.testing import Fault, Kind
 from tests.registry_sync.scene import EMAIL, VOICE, Scene, complaints, contact, domain, ended
 
 
@@ -134,6 +135,21 @@ async def test_everything_fails(scene: Scene) -> None:
     assert scene.seen() == await scene.wanted()
 
 
+async def test_three_that_always_fail(scene: Scene) -> None:
+    """Nor does a withdrawal wait behind several that fail, each by itself."""
+    await scene.has(*_people(*"ABCD"))
+    for one in "ABCD":
+        await scene.give(f"account:{one}", EMAIL)
+    await scene.settle()
+    for one in "ABCD":
+        await scene.withdraw(f"account:{one}", EMAIL)
+    async with _failing(scene, *"ABC") as adapter:
+        sync = await scene.reconcile(adapters={"no": adapter})
+
+    assert sync.summary.not_reached == 3
+    assert scene.seen()["no", "D"] == set()
+
+
 async def _reviewed(scene: Scene) -> None:
     """From here on a change is in force once somebody has approved of it."""
     await scene.has(*_people("A", "B"))
@@ -249,3 +265,40 @@ async def test_a_greeting_that_contradicts(scene: Scene, caplog: pytest.LogCaptu
     assert nothing == 0
     assert trusted.summary.hidden == 1
     assert _sent(scene) == 1
+
+
+async def test_an_answer_that_was_lost_before_a_review(scene: Scene) -> None:
+    """A change that waits without our knowing keeps off the next one, which is not refused."""
+    await _reviewed(scene)
+    server = scene.registries["no"]
+    await scene.give("account:A", EMAIL)
+    server.faults.add(Fault(Kind.DROP_AFTER, command="contact:update"))
+    await scene.settle()
+    await scene.withdraw("account:A", EMAIL)
+    waits = await scene.settle()
+    server.registry.decide(approve=True)
+    shown = scene.seen()["no", "A"]
+    server.registry.reviews = False
+    await scene.settle()
+
+    assert waits.summary == Summary(not_reached=1)
+    assert shown == {"email"}
+    assert scene.seen()["no", "A"] == set()
+    assert all(one.outcome is ReportOutcome.APPLIED for one in await scene.reports())
+
+
+@pytest.mark.parametrize("code", [2201, 2101])
+async def test_a_registry_that_does_not_say_what_it_holds(scene: Scene, code: int) -> None:
+    """Whoever cannot look tells it again; nothing is taken for refused that was never sent."""
+    await _reviewed(scene)
+    server = scene.registries["no"]
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    server.registry.decide(approve=True)
+    server.registry.reviews = False
+    await scene.withdraw("account:A", EMAIL)
+    server.faults.add(Fault(Kind.REFUSE, code, command="contact:info"))
+    sync = await scene.settle()
+
+    assert sync.summary.failed == 0
+    assert scene.seen()["no", "A"] == set()

@@ -48,7 +48,7 @@ class ConsentCalls(Calls):
         )
 
     async def get_notice(self, purpose_id: str, version: str, locale: str) -> Notice:
-        """The text of a notice that was ever published; `InvalidRequest` for any other."""
+        """The text of a notice that was ever published; `NoticeNotPublished` for any other."""
         return await self._connection.call(
             self._connection.stubs.consents.GetNotice,
             messages.GetNoticeRequest(purpose_id=purpose_id, version=version, locale=locale),

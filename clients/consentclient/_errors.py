@@ -84,6 +84,10 @@ class RoleNotOffered(InvalidRequest):
     """Nobody who publishes the domain offers a consent to contacts in that role."""
 
 
+class NoticeNotPublished(ConsentError):
+    """The purpose has had no notice of that version in that locale."""
+
+
 class LinkUnknown(ConsentError):
     """A link or confirmation token that the service did not make."""
 

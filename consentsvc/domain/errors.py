@@ -102,6 +102,12 @@ class RoleNotOffered(InvalidRequest):
     reason = "ROLE_NOT_OFFERED"
 
 
+class NoticeNotPublished(Error):
+    """No such text was ever published."""
+
+    reason = "NOTICE_NOT_PUBLISHED"
+
+
 class LinkUnknown(Error):
     """A link or confirmation token that this service did not make."""
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from consentsvc.domain.catalogue import Catalogue, Purpose
 from consentsvc.domain.consent import NOTHING_KNOWN, NOTHING_STANDS, Consent, Standing
 from consentsvc.domain.decision import Decision, decide
-from consentsvc.domain.errors import InvalidRequest, PositionUnknown, UnknownNotice
+from consentsvc.domain.errors import InvalidRequest, NoticeNotPublished, PositionUnknown
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add
 from consentsvc.domain.publication import choices, listing
@@ -132,11 +132,11 @@ class Queries:
         return Choices(records.read_at, standing, entries)
 
     async def notice(self, purpose: PurposeId, version: str, locale: str) -> Published:
-        """Finds a notice that was ever published; raises `UnknownNotice`."""
+        """Finds a notice that was ever published; raises `NoticeNotPublished`."""
         for one in await self._store.published():
             if (one.purpose, one.notice.version, one.notice.locale) == (purpose, version, locale):
                 return one
-        raise UnknownNotice.field("version", "was never published for the purpose in that locale")
+        raise NoticeNotPublished("the purpose has had no notice of that version in that locale")
 
     async def history(
         self,

@@ -116,7 +116,7 @@ class ConsentServiceServicer(object):
 
     def GetNotice(self, request, context):
         """Tells the text of a notice that was ever published, also of one that has been replaced since or
-        has left the catalogue. INVALID_ARGUMENT with reason UNKNOWN_NOTICE for one that never was.
+        has left the catalogue. NOT_FOUND with reason NOTICE_NOT_PUBLISHED for one that never was.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -34,7 +34,7 @@ class ConsentServiceStub:
     """Lists the purposes of the catalogue in its order, with the notice to show now."""
     GetNotice: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.GetNoticeRequest, _consent_service_pb2.GetNoticeResponse]
     """Tells the text of a notice that was ever published, also of one that has been replaced since or
-    has left the catalogue. INVALID_ARGUMENT with reason UNKNOWN_NOTICE for one that never was.
+    has left the catalogue. NOT_FOUND with reason NOTICE_NOT_PUBLISHED for one that never was.
     """
     ListConsents: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ListConsentsRequest, _consent_service_pb2.ListConsentsResponse]
     """Lists a subject's consents, at least one for every purpose of the catalogue in its order, with
@@ -114,7 +114,7 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_consent_service_pb2.GetNoticeRequest, _abc.Awaitable[_consent_service_pb2.GetNoticeResponse]],
     ) -> _abc.Awaitable[_consent_service_pb2.GetNoticeResponse]:
         """Tells the text of a notice that was ever published, also of one that has been replaced since or
-        has left the catalogue. INVALID_ARGUMENT with reason UNKNOWN_NOTICE for one that never was.
+        has left the catalogue. NOT_FOUND with reason NOTICE_NOT_PUBLISHED for one that never was.
         """
 
     @_abc_1.abstractmethod

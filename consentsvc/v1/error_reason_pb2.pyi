@@ -172,6 +172,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         { "reason": "ROLE_NOT_OFFERED", "domain": "consentsvc", "metadata": {} }
     """
+    ERROR_REASON_NOTICE_NOT_PUBLISHED: _ErrorReason.ValueType  # 20
+    """NOT_FOUND: the purpose has had no notice of that version in that locale.
+
+    Example:
+
+        { "reason": "NOTICE_NOT_PUBLISHED", "domain": "consentsvc", "metadata": {} }
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of every `google.rpc.ErrorInfo` that this service sends, without the prefix
@@ -335,5 +342,12 @@ ERROR_REASON_ROLE_NOT_OFFERED: ErrorReason.ValueType  # 19
 Example:
 
     { "reason": "ROLE_NOT_OFFERED", "domain": "consentsvc", "metadata": {} }
+"""
+ERROR_REASON_NOTICE_NOT_PUBLISHED: ErrorReason.ValueType  # 20
+"""NOT_FOUND: the purpose has had no notice of that version in that locale.
+
+Example:
+
+    { "reason": "NOTICE_NOT_PUBLISHED", "domain": "consentsvc", "metadata": {} }
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -18,11 +18,14 @@ from consentclient import (
     EventKind,
     Evidence,
     LegalBasis,
+    Link,
+    LinkKind,
     Notice,
     NoticeRef,
     Outcome,
     Reason,
     RevocationReason,
+    Signal,
     Tracker,
     TrackerKind,
 )
@@ -256,6 +259,66 @@ async def test_link_may_be_used_again(client: AsyncConsentClient) -> None:
 
     assert (first.purpose_id, first.effect) == (STATISTICS, Effect.RECORDED)
     assert (second.purpose_id, second.effect) == (STATISTICS, Effect.UNCHANGED)
+
+
+async def test_link_is_described(client: AsyncConsentClient, notice: NoticeRef) -> None:
+    """Either kind of link tells what it does and for which purpose."""
+    decision = await client.check("ann", STATISTICS, with_withdrawal_token=True)
+    asked = await client.request("ann", NEWSLETTER, notice, channel="panel")
+    tokens = (decision.withdrawal_token, asked.outcomes[0].confirmation_token)
+    links = [await client.describe_link(token or "") for token in tokens]
+
+    assert links == [
+        Link(LinkKind.WITHDRAWAL, STATISTICS),
+        Link(LinkKind.CONFIRMATION, NEWSLETTER),
+    ]
+
+
+async def test_signal(client: AsyncConsentClient) -> None:
+    """A signal is told apart from an objection of the subject's own, in event and state."""
+    change = Change(STATISTICS, Action.SIGNAL)
+    effects = [
+        (await client.update("ann", [change], channel="panel")).outcomes[0].effect for _ in range(2)
+    ]
+    signalled = await _statistics(client)
+    await client.withdraw_objection("ann", STATISTICS, channel="panel")
+    taken_back = await _statistics(client)
+    events = [one async for one in client.history("ann")]
+
+    assert effects == [Effect.RECORDED, Effect.UNCHANGED]
+    assert [one.signal for one in events] == [Signal.GLOBAL_PRIVACY_CONTROL, None]
+    assert signalled.objection_by_signal
+    assert signalled.objection_position == events[0].position
+    assert (taken_back.objection_position, taken_back.objection_by_signal) == (None, False)
+    assert taken_back.objection_withdrawn_position == events[1].position
+    heeding = [one.id for one in await client.list_purposes("en") if one.heeds_signal]
+    assert heeding == [STATISTICS]
+
+
+async def _statistics(client: AsyncConsentClient) -> Consent:
+    entries = (await client.list_consents("ann")).entries
+    return next(one.consent for one in entries if one.consent.purpose_id == STATISTICS)
+
+
+async def test_notice_of_any_version(client: AsyncConsentClient, catalogue: Catalogue) -> None:
+    """A notice comes by its name, with its hash."""
+    published = catalogue.purpose(NEWSLETTER).notice("1", "fr")
+
+    assert await client.get_notice(NEWSLETTER, "1", "fr") == Notice(
+        NoticeRef("1", "fr", published.sha256), published.title, published.text
+    )
+
+
+async def test_page_of_a_history(client: AsyncConsentClient, notice: NoticeRef) -> None:
+    """A page begins anywhere, the latest event first, and tells how many there are."""
+    for _ in range(5):
+        await client.give("ann", NEWSLETTER, notice, channel="panel")
+    every = [one async for one in client.history("ann")]
+    first = await client.history_page("ann", page_size=2)
+    last = await client.history_page("ann", skip=4, page_size=2)
+
+    assert (list(first.events), first.total) == (every[:2:-1], 5)
+    assert list(last.events) == every[:1]
 
 
 async def test_long_history(client: AsyncConsentClient) -> None:

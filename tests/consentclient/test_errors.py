@@ -29,6 +29,7 @@ from consentclient import (
     InvalidScope,
     LinkUnknown,
     MalformedMessage,
+    NoticeNotPublished,
     NoticeRef,
     PositionConflict,
     PositionUnknown,
@@ -63,6 +64,7 @@ CLASSES = {
     "SCOPE_NEEDED": ScopeNeeded,
     "INVALID_SCOPE": InvalidScope,
     "ROLE_NOT_OFFERED": RoleNotOffered,
+    "NOTICE_NOT_PUBLISHED": NoticeNotPublished,
     "LINK_UNKNOWN": LinkUnknown,
     "CONFIRMATION_EXPIRED": ConfirmationExpired,
     "CONFIRMATION_VOID": ConfirmationVoid,
@@ -98,6 +100,10 @@ async def _unknown_notice(client: AsyncConsentClient, clock: FakeClock) -> None:
 
 async def _link_unknown(client: AsyncConsentClient, clock: FakeClock) -> None:
     await client.confirm("made up")
+
+
+async def _notice_not_published(client: AsyncConsentClient, clock: FakeClock) -> None:
+    await client.get_notice(NEWSLETTER, "99", "en")
 
 
 async def _confirmation_expired(client: AsyncConsentClient, clock: FakeClock) -> None:
@@ -165,6 +171,7 @@ async def _subject_in_history(client: AsyncConsentClient, clock: FakeClock) -> N
         (_unknown_purpose, UnknownPurpose, ["purpose_id"]),
         (_purpose_to_revoke, UnknownPurpose, ["purpose_ids[0]"]),
         (_unknown_notice, UnknownNotice, ["changes[0].notice.sha256"]),
+        (_notice_not_published, NoticeNotPublished, []),
         (_link_unknown, LinkUnknown, []),
         (_confirmation_expired, ConfirmationExpired, []),
         (_confirmation_void, ConfirmationVoid, []),

@@ -56,7 +56,6 @@ BAD: list[tuple[Any, ...]] = [
     ("ListPurposes", "locale", ""),
     ("ListPurposes", "locale", "de"),
     ("GetNotice", "purpose_id", "Un Known"),
-    ("GetNotice", "version", "99", "UNKNOWN_NOTICE"),
     *(
         (method, name, value)
         for method, most in (("ListConsents", 1_000), ("ListConsentEvents", 100))

@@ -37,4 +37,4 @@ async def test_what_has_left_the_catalogue(sqlite_store: EventStore, clock: Fake
         refusal = await refused(wire.consents.GetNotice(never))
 
     assert after == before
-    assert (refusal.reason, refusal.fields) == ("UNKNOWN_NOTICE", ("version",))
+    assert (refusal.code.name, refusal.reason) == ("NOT_FOUND", "NOTICE_NOT_PUBLISHED")

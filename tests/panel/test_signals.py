@@ -89,6 +89,8 @@ async def test_the_history_says_who_objected(panel: Panel) -> None:
         history = await reader.get("/history")
 
     assert "Votre navigateur s’est opposé pour vous" in history.text
+    assert "Par votre navigateur" in history.text
+    assert "Par vous" not in history.text
 
 
 async def test_a_device_that_is_known(panel: Panel) -> None:

@@ -69,12 +69,13 @@ def greeting(dialect: Dialect, xml: bytes) -> Greeting:
     """Understands a greeting, or raises FrameError."""
     found = _message(dialect, xml, "greeting")
     menu = _child(found, "svcMenu")
-    access = _child(_child(found, "dcp"), "access")
+    policy = _optional(found, "dcp")
+    access = None if policy is None else _optional(policy, "access")
     return Greeting(
         server=_text(found, "svID"),
         objects=frozenset(_texts(menu, "objURI")),
         extensions=frozenset(_texts(menu, "svcExtension", "extURI")),
-        access=etree.QName(access[0]).localname if len(access) else "",
+        access="" if access is None or not len(access) else etree.QName(access[0]).localname,
     )
 
 

@@ -43,25 +43,19 @@ class Resting:
         """Forgets about it."""
         self._rests.pop(thing, None)
 
-    @property
-    def known(self) -> int:
-        """How many things have failed and did not get done since."""
-        return len(self._rests)
-
     def knows(self, due: Due) -> bool:
         """Whether it has failed before, as it is."""
         rest = self._rests.get(due.thing)
         return rest is not None and rest.due.mark == due.mark
 
-    def now(self) -> list[Due]:
-        """What rests now."""
-        now = self._clock()
-        return [one.due for one in self._rests.values() if one.until > now]
+    def rests(self, due: Due) -> bool:
+        """Whether it is to be left alone now."""
+        return self.knows(due) and self._rests[due.thing].until > self._clock()
 
     def left(self) -> PutOff:
         """What to say where nothing else is left to do than what rests."""
         rests = self._rests.values()
-        until = min(one.until for one in rests)
+        until = min((one.until for one in rests), default=0.0)
         return PutOff(
             len(rests),
             max(0.0, until - self._clock()),

@@ -8,8 +8,9 @@ unknown, and is sent once more, whatever is wanted by then.
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -170,25 +171,35 @@ class State:
             if cursor is not None:
                 _put(connection, "cursor", cursor)
 
-    def due(self, registry: str, limit: int, resting: Collection[Due] = ()) -> list[Due]:
+    def due(
+        self, registry: str, limit: int, passed_over: Callable[[Due], bool] = lambda _due: False
+    ) -> list[Due]:
         """What is to be done at a registry, the oldest first; only what is urgent, if any is.
 
-        What is `resting` is left out, unless it has changed since.
+        Some of it can be passed over.
         """
         rows = self._connection.execute(
             "SELECT kind, registry, name, mark, urgent FROM due WHERE registry = ?"
-            " ORDER BY urgent DESC, mark LIMIT ?",
-            (registry, limit + len(resting)),
+            " ORDER BY urgent DESC, mark",
+            (registry,),
         )
-        rest = {(one.thing, one.mark) for one in resting}
-        found = [Due(Thing(*row[:3]), row[3], bool(row[4])) for row in rows]
-        awake = [one for one in found if (one.thing, one.mark) not in rest]
-        return [one for one in awake[:limit] if one.urgent is awake[0].urgent]
+        with closing(rows):
+            there = (Due(Thing(*row[:3]), row[3], bool(row[4])) for row in rows)
+            found = list(islice((one for one in there if not passed_over(one)), limit))
+        return [one for one in found if one.urgent is found[0].urgent]
 
-    def is_pressed(self, registry: str, resting: Collection[Due] = ()) -> bool:
-        """Whether something urgent is to be done at a registry, and does not rest."""
-        found = self.due(registry, 1, resting)
-        return bool(found) and found[0].urgent
+    def is_pressed(
+        self, registry: str, passed_over: Callable[[Due], bool] = lambda _due: False
+    ) -> bool:
+        """Whether something urgent is to be done at a registry; some of it can be passed over."""
+        rows = self._connection.execute(
+            "SELECT kind, registry, name, mark FROM due WHERE registry = ? AND urgent = 1"
+            " ORDER BY mark",
+            (registry,),
+        )
+        with closing(rows):
+            there = (Due(Thing(*row[:3]), row[3], urgent=True) for row in rows)
+            return any(not passed_over(one) for one in there)
 
     def defer(self, some: Iterable[Due]) -> None:
         """Notes that these are not urgent, as it turned out; what has changed since, may be."""

@@ -33,6 +33,8 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0
 # How often in a row a reconciliation asks a registry that does not answer.
 _ATTEMPTS = 6
+# How often at the end of a job something is tried that fails while everything else goes through.
+_MANY_ATTEMPTS = 12
 _AT_ONCE = 10_000
 
 # What can only ever let more be shown. Whatever else happens to a consent may end it.
@@ -202,9 +204,8 @@ class Sync:
             thing = world.registries.thing(use)
             if thing is not None:
                 yield thing
-        if contact is not None or domain is None:
-            # The registrar may have forgotten about a contact before the registry has.
-            yield from world.state.standing(event.subject_id, contact)
+        # The registrar may have forgotten about a contact before the registry has.
+        yield from world.state.standing(event.subject_id, contact)
 
     def _wake(self, registries: Iterable[str]) -> None:
         for registry in registries:
@@ -249,14 +250,19 @@ class Sync:
         progress: Callable[[int], None] = lambda _done: None,
         attempts: int | None = None,
     ) -> None:
-        """Works until everything is done, or is not to be had now."""
+        """Works until everything is done, or is not to be had now.
+
+        A registry that is down is waited for without end, unless it has so many `attempts`; a
+        command that always fails by itself is not.
+        """
         failed = 0
         while True:
+            advanced = worker.advanced
             try:
                 return await self._patiently(lambda: worker.drain(progress), worker, attempts)
             except PutOff as rest:
-                failed += 1
-                if rest.accepted or failed == attempts:
+                failed = 0 if worker.advanced > advanced else failed + 1
+                if rest.accepted or failed >= (attempts or _MANY_ATTEMPTS):
                     return self._not_reached(worker, rest)
                 await self._world.pause(rest.seconds)
             except _OF_REGISTRY as error:

@@ -33,6 +33,8 @@ _OTHERS = 10_000
 # No registry's extension is in this state, so whatever is wanted is told.
 _UNKNOWN = ExtensionValues({"unknown": ""})
 
+_NEVER_TOLD = Applied(sure=False)
+
 # Names no domain. A contact that no domain has is asked about as if one had it.
 _NO_DOMAIN = "no-domain"
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,13 +47,13 @@ class Lost(Exception):
 class Inquiry(NamedTuple):
     """What is asked about a thing, the contact that is told, and what its values are known by.
 
-    `gone`: the registrar has no such contact any more, only what was told of it is remembered.
+    `unused`: no domain has the contact, so that its object may be gone.
     """
 
     question: PublicationQuestion
     contact: ContactRecord
     digests: Mapping[ContactField, str]
-    gone: bool = False
+    unused: bool = False
 
     @property
     def facts(self) -> ContactFacts:
@@ -158,7 +160,7 @@ class Questions:
         main = next((one for one in domains if one.sponsored), None)
         if main is None:
             # What went to another registrar with its domains is not ours to change.
-            if domains:
+            if domains or applied == _NEVER_TOLD:
                 return None
             return self._about_unused(thing, applied, contact, contact_facts(contact))
         others = [
@@ -183,8 +185,7 @@ class Questions:
         return Inquiry(question, contact, self._digests(contact, applied))
 
     def _about_gone(self, thing: Thing, applied: Applied) -> Inquiry | None:
-        never_told = Applied(sure=False)
-        if (applied.sure and not applied.published) or applied == never_told:
+        if (applied.sure and not applied.published) or applied == _NEVER_TOLD:
             return None
         if not applied.handle or applied.facts is None:
             raise Lost(thing.registry)
@@ -193,7 +194,7 @@ class Questions:
             return None  # another contact has it there, and all that is to be said of it
         facts = applied.facts
         contact = ContactRecord(facts.contact_id, facts.subject_id, handle=applied.handle)
-        return self._about_unused(thing, applied, contact, facts)._replace(gone=True)
+        return self._about_unused(thing, applied, contact, facts)
 
     def _about_unused(
         self, thing: Thing, applied: Applied, contact: ContactRecord, facts: ContactFacts
@@ -214,7 +215,7 @@ class Questions:
             operation=Operation.UPDATE,
             previous=_previous(applied, frozenset()),
         )
-        return Inquiry(question, contact, applied.digests or {})
+        return Inquiry(question, contact, applied.digests or {}, unused=True)
 
     def _digests(self, contact: ContactRecord, applied: Applied) -> dict[ContactField, str]:
         """What tells later that a value has changed, and says nothing at a glance.

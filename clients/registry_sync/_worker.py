@@ -100,17 +100,21 @@ class Worker:
         `LoginRefused`, `PolicyDiffers` or `ConsentUnavailable`; what is not done then is done by
         the next call.
         """
-        while True:
-            resting = self._resting.now()
-            due = self._state.due(self.registry, _ROUND + self._resting.known, resting)
-            if due:
-                # What has failed before comes after what has not: it may fail again, and again.
-                due.sort(key=self._resting.knows)
-                await self._round(due[:_ROUND], progress)
-            elif resting:
-                raise self._resting.left()
-            else:
-                return
+        while due := self._due():
+            await self._round(due, progress)
+        if self._state.due(self.registry, 1):
+            raise self._resting.left()
+
+    def _due(self) -> list[Due]:
+        """What to do next. What has failed before comes last: it may fail again, and again."""
+        due = self._state.due(self.registry, _ROUND, self._resting.rests)
+        failed = [one for one in due if self._resting.knows(one)]
+        if not failed:
+            return due
+        fresh = self._state.due(self.registry, _ROUND, self._resting.knows)
+        if not fresh or fresh[0].urgent is not due[0].urgent:
+            return due
+        return [*fresh, *failed][:_ROUND]
 
     async def _round(self, due: Sequence[Due], progress: Callable[[int], None]) -> None:
         """Does some of it: first what hides, and nothing else while something is urgent."""
@@ -126,7 +130,7 @@ class Worker:
             for one in (*first, *then)
         )
         for task in (*first, *then):
-            if not task.due.urgent and self._state.is_pressed(self.registry, self._resting.now()):
+            if not task.due.urgent and self._state.is_pressed(self.registry, self._resting.rests):
                 return  # somebody has just taken something back, perhaps: that goes first
             if await self._carry_out(task):
                 progress(1)
@@ -189,7 +193,7 @@ class Worker:
     async def _refused_with(self, task: _Task, error: Refused | ValueError) -> bool:
         """Writes down what was refused, unless it only has to wait; tells whether it is done."""
         if isinstance(error, Refused):
-            if error.code == _NOT_THERE and task.inquiry.gone:
+            if error.code == _NOT_THERE and task.inquiry.unused:
                 self._got_done(task.due)
                 self._state.forget(task.due)
                 return True
@@ -307,7 +311,8 @@ class Worker:
         )
         stands = task.applied._replace(sure=False, pending=True)
         self._state.answered(task.due, _told(task.inquiry, stands), done=False)
-        self._got_done(task.due)
+        self._failing.clear()
+        self.advanced += 1
         self._resting.put_off(task.due, accepted=True)
 
     def _got_done(self, due: Due) -> None:

@@ -143,6 +143,18 @@ async def test_handles_that_change_places(scene: Scene) -> None:
     assert again.summary == Summary(unchanged=2)
 
 
+async def test_an_object_that_is_gone_of_a_contact_that_is_not(scene: Scene) -> None:
+    """Nor is it an alarm where the registrar still has the contact, without a domain."""
+    await scene.has(contact("A"), domain("a.no", "A"))
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    del scene.registries["no"].registry.contacts["A"]
+    _has_now(scene, contact("A"))
+    first, second = await scene.reconcile(), await scene.reconcile()
+
+    assert first.summary == second.summary == Summary()
+
+
 async def test_a_handle_that_another_has_elsewhere(scene: Scene) -> None:
     """Whoever has the handle now, and no domain there, does not keep it from being hidden."""
     await scene.has(contact("A", handle="H1"), domain("a.no", "A"))

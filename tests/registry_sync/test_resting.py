@@ -54,8 +54,8 @@ async def test_one_that_always_fails(scene: Scene) -> None:
     await scene.settle()
 
     assert sync.summary == Summary(hidden=2, not_reached=1)
-    assert adapter.tried == ["A", "B", "C", *"BBBBB"]
-    assert scene.pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6])
+    assert adapter.tried == ["A", "B", "C", *"BBBBBB"]
+    assert scene.pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2])
     assert waiting == {"no": 1}
     assert scene.seen() == await scene.wanted()
 
@@ -148,6 +148,44 @@ async def test_three_that_always_fail(scene: Scene) -> None:
 
     assert sync.summary.not_reached == 3
     assert scene.seen()["no", "D"] == set()
+
+
+async def test_a_run_to_a_position_ends(scene: Scene) -> None:
+    """A job that is to end does so, with one that always fails left over."""
+    await scene.has(*_people("A", "B"))
+    await scene.settle()
+    await scene.give("account:A", EMAIL)
+    await scene.give("account:B", EMAIL)
+    async with _failing(scene, "A") as adapter:
+        sync = await scene.settle(adapters={"no": adapter})
+
+    assert sync.summary == Summary(shown=1, not_reached=1)
+
+
+async def test_a_registry_that_answers_everything_with_1001(scene: Scene) -> None:
+    """It is told again less and less often, where nobody can see what became of it."""
+    await scene.has(contact("A"), domain("a.fr", "A"))
+    await scene.settle()
+    registry = scene.registries["afnic"].registry
+    registry.reviews = True
+    await scene.give("account:A")
+    rested: list[float] = []
+    enough = asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        rested.append(seconds)
+        registry.decide(approve=True)
+        if len(rested) == 5:
+            enough.set()
+            await asyncio.Event().wait()
+
+    async with scene.job(pause=pause) as sync:
+        following = asyncio.create_task(sync.follow())
+        async with asyncio.timeout(30):
+            await enough.wait()
+        await ended(following)
+
+    assert rested == pytest.approx([30, 60, 120, 240, 300])
 
 
 async def _reviewed(scene: Scene) -> None:

@@ -262,6 +262,32 @@ class EventStore(Protocol):
         """Reads a stretch of one subject's events, and of all others no more than their places."""
         ...
 
+    async def header(self, position: Position) -> bytes:
+        """Reads the header of the event at a position, as its leaf in the tree is the hash of it.
+
+        It holds no personal data. Raises `PositionUnknown` for one past the head.
+        """
+        ...
+
+    async def tree_root(self, size: Position) -> bytes:
+        """Reads the root of the Merkle tree (RFC 6962) over the first so many events.
+
+        Every event is in the tree as soon as it is in the log. Raises `PositionUnknown` for more
+        than there are, here and in the proofs.
+        """
+        ...
+
+    async def inclusion_proof(self, position: Position, size: Position) -> list[bytes]:
+        """Proves that the event at a position is in the tree over the first so many events.
+
+        Reads no more than two hashes for each doubling of the log.
+        """
+        ...
+
+    async def consistency_proof(self, old: Position, new: Position) -> list[bytes]:
+        """Proves that the tree over the first `new` events begins with that over `old` of them."""
+        ...
+
     async def published(self) -> list[Published]:
         """Reads every notice ever published, in order."""
         ...

@@ -90,7 +90,7 @@ class Header:
     sealed_sha256: bytes | None = None
 
     def encode(self) -> bytes:
-        """The canonical bytes: the only ones that `read_header` and `leaf_hash` are meant for."""
+        """The canonical bytes: the only ones that `read_header` and the tree are made for."""
         event = self.event
         fields: dict[str, Any] = {
             "kind": event.kind.value,
@@ -155,11 +155,6 @@ def read_header(data: bytes) -> Header:
 def sealed_hash(data: bytes) -> bytes:
     """Hashes the sealed bytes of a personal part."""
     return hashlib.sha256(data).digest()
-
-
-def leaf_hash(header: bytes) -> bytes:
-    """Hashes a header as a leaf of an RFC 6962 Merkle tree."""
-    return hashlib.sha256(b"\x00" + header).digest()
 
 
 def _notice(fields: Any) -> NoticeRef:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from consentsvc.domain import merkle
 from consentsvc.domain.consent import (
     NOTHING_KNOWN,
     NOTHING_STANDS,
@@ -15,6 +16,7 @@ from consentsvc.domain.consent import (
     fold,
     fold_standing,
 )
+from consentsvc.domain.errors import PositionUnknown
 from consentsvc.domain.events import STANDINGS, Event, EventKind, NewEvent, NoticeRef
 from consentsvc.domain.identifiers import (
     START,
@@ -26,6 +28,7 @@ from consentsvc.domain.identifiers import (
     SubjectId,
 )
 from consentsvc.domain.instants import Instant
+from consentsvc.domain.merkle import Frontier, Node
 from consentsvc.domain.publication.choices import Choices, Sayings
 from consentsvc.domain.scope import Reach
 from consentsvc.service.ports import (
@@ -45,6 +48,7 @@ from consentsvc.service.ports import (
     SubjectRecord,
     Transaction,
 )
+from consentsvc.storage.codec import Header
 from consentsvc.storage.scopes import STATELESS, running, scope_of, take
 
 T = TypeVar("T")
@@ -159,6 +163,22 @@ class MemoryEventStore:
             found = theirs[start + skip : start + skip + limit]
         return History(found, len(theirs), self._head)
 
+    async def header(self, position: Position) -> bytes:
+        """See `EventStore.header`. Nothing is sealed here, so that it commits to nothing."""
+        return self._headers(position)[-1]
+
+    async def tree_root(self, size: Position) -> bytes:
+        """See `EventStore.tree_root`."""
+        return self._tree(size)[0].root()
+
+    async def inclusion_proof(self, position: Position, size: Position) -> list[bytes]:
+        """See `EventStore.inclusion_proof`."""
+        return merkle.proof(merkle.inclusion_nodes(position - 1, size), self._tree(size)[1])
+
+    async def consistency_proof(self, old: Position, new: Position) -> list[bytes]:
+        """See `EventStore.consistency_proof`."""
+        return merkle.proof(merkle.consistency_nodes(old, new), self._tree(new)[1])
+
     async def published(self) -> list[Published]:
         """See `EventStore.published`."""
         return list(self._state.notices)
@@ -209,6 +229,16 @@ class MemoryEventStore:
     @property
     def _head(self) -> Position:
         return Position(len(self._state.events))
+
+    def _headers(self, size: Position) -> list[bytes]:
+        if size > self._head:
+            raise PositionUnknown("past the end of the log")
+        return [Header(one).encode() for one in self._state.events[:size]]
+
+    def _tree(self, size: Position) -> tuple[Frontier, dict[Node, bytes]]:
+        leaves = list(map(merkle.leaf_hash, self._headers(size)))
+        frontier, completed = Frontier().appended(leaves)
+        return frontier, completed | {Node(0, at): one for at, one in enumerate(leaves)}
 
     def _ensured(self, subjects: Collection[SubjectId]) -> dict[SubjectId, Pseudonym]:
         for subject in subjects:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
-from consentsvc.domain.errors import StoreUnavailable
+from consentsvc.domain.errors import PositionUnknown, StoreUnavailable
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.service.ports import (
@@ -26,9 +26,15 @@ from consentsvc.service.ports import (
     SubjectRecord,
     Transaction,
 )
-from consentsvc.storage import sqlite_choices, sqlite_due, sqlite_reads, sqlite_states
+from consentsvc.storage import (
+    sqlite_choices,
+    sqlite_due,
+    sqlite_reads,
+    sqlite_states,
+    sqlite_tree,
+)
 from consentsvc.storage.canonical import Damaged
-from consentsvc.storage.database import Database, writing
+from consentsvc.storage.database import Database, reading, writing
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.group_commit import Failed, GroupCommit
 from consentsvc.storage.keyring import Keyring
@@ -173,6 +179,24 @@ class SqliteEventStore:
             lambda raw: sqlite_reads.subject_events(raw, self._keyring, subject, stretch),
         )
 
+    async def header(self, position: Position) -> bytes:
+        """See `EventStore.header`."""
+        return await self._read_tree(lambda raw: sqlite_tree.header(raw, position), position)
+
+    async def tree_root(self, size: Position) -> bytes:
+        """See `EventStore.tree_root`."""
+        return await self._read_tree(lambda raw: sqlite_tree.root(raw, size), size)
+
+    async def inclusion_proof(self, position: Position, size: Position) -> list[bytes]:
+        """See `EventStore.inclusion_proof`."""
+        return await self._read_tree(
+            lambda raw: sqlite_tree.inclusion_proof(raw, position, size), size
+        )
+
+    async def consistency_proof(self, old: Position, new: Position) -> list[bytes]:
+        """See `EventStore.consistency_proof`."""
+        return await self._read_tree(lambda raw: sqlite_tree.consistency_proof(raw, old, new), new)
+
     async def published(self) -> list[Published]:
         """See `EventStore.published`."""
         return await self._read(self._pages, sqlite_reads.published)
@@ -237,12 +261,21 @@ class SqliteEventStore:
         except (sqlite3.Error, Damaged) as error:
             raise StoreUnavailable("the store cannot be read now") from error
 
+    async def _read_tree(self, query: Callable[[sqlite3.Connection], T], size: Position) -> T:
+        def read(raw: sqlite3.Connection) -> T:
+            with reading(raw):
+                if size > sqlite_tree.frontier(raw).size:
+                    raise PositionUnknown("past the end of the log")
+                return query(raw)
+
+        return await self._read(self._checks, read)
+
     async def _commit(self, group: Sequence[_Unit]) -> Sequence[object]:
         try:
             outcomes, before, head = await self._writer.run(
                 lambda raw: self._commit_now(raw, group)
             )
-        except sqlite3.Error as error:
+        except (sqlite3.Error, Damaged) as error:
             raise _not_written(error) from error
         self.statistics.commits += 1
         self.statistics.requests += len(group)
@@ -263,6 +296,7 @@ class SqliteEventStore:
         with writing(connection):
             before, _ = sqlite_states.last_event(connection)
             outcomes = [self._one(connection, pseudonyms, unit) for unit in group]
+            sqlite_tree.grow(connection)
             head, _ = sqlite_states.last_event(connection)
             self._refuse_other_files()
         return outcomes, before, head

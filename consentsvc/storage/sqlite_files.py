@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from consentsvc.storage import sqlite_tree
 from consentsvc.storage.canonical import Damaged
 from consentsvc.storage.codec import KEY_BYTES
 from consentsvc.storage.database import connect, writing
@@ -138,6 +139,7 @@ def _prepare_log(log: Path, store_id: bytes, requests: Requests) -> None:
                 raise _of_another(log)
             try:
                 requests.number(connection)
+                sqlite_tree.grow(connection)
             except Damaged as error:
                 raise StoreRefused(f"{log}: {error}: restore it") from error
 

@@ -7,6 +7,7 @@ from consentsvc.domain.consent import Consent, Standing, fold, fold_standing
 from consentsvc.domain.events import STANDINGS, Event, EventKind, NewEvent, NoticeRef
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
+from consentsvc.domain.merkle import leaf_hash
 from consentsvc.domain.publication.choices import Sayings
 from consentsvc.domain.scope import Reach
 from consentsvc.service.ports import Published, Remembered, Request
@@ -148,7 +149,7 @@ class SqliteTransaction:
                 event.purpose,
                 event.pseudonym,
                 header,
-                codec.leaf_hash(header),
+                leaf_hash(header),
             ),
         )
         if sealed is not None:

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from consentsvc.domain.catalogue import Notice
 from consentsvc.domain.events import Event, EventKind, NoticeRef
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
+from consentsvc.domain.merkle import leaf_hash
 from consentsvc.storage import sqlite_files, verify_states
 from consentsvc.storage.canonical import Damaged
-from consentsvc.storage.codec import Header, leaf_hash, read_header, sealed_hash, unseal
+from consentsvc.storage.codec import Header, read_header, sealed_hash, unseal
 from consentsvc.storage.database import attach_keys, connect, reading
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.keyring import Keyring
@@ -25,6 +26,7 @@ from consentsvc.storage.migrations import expected_schema, schema_of
 from consentsvc.storage.scopes import scope_of
 from consentsvc.storage.sqlite_requests import COLUMNS, Requests
 from consentsvc.storage.verify_scoped import ScopedStates
+from consentsvc.storage.verify_tree import Tree
 
 # Problems that are kept. A store that is wrong in one way is often wrong in that way everywhere.
 _OUT_OF_REACH = (
@@ -262,6 +264,7 @@ class _Events:
         self._keyring = keyring
         self._found = found
         self._work = work
+        self._tree = Tree(connection, found.log)
         self._recorded_at = 0
         self.last = START
         self.count = 0
@@ -285,6 +288,8 @@ class _Events:
             with closing(self._connection.execute(self._ROWS, (self.last, _AT_ONCE))) as rows:
                 for row in rows:
                     self._row(row, keys)
+            with self._found.unreadable("tree"):
+                self._tree.check(self.last)
         self._work.advance(self.count - before)
         return self.count > before
 
@@ -307,6 +312,7 @@ class _Events:
         if recorded_at < self._recorded_at:
             self._found.log(position, "event", "was recorded before the one before it")
         self._recorded_at = recorded_at
+        self._tree.add(position, leaf_hash(data))
         if leaf != leaf_hash(data):
             self._found.log(position, "event", "the leaf hash is not that of the header")
         try:

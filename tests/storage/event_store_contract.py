@@ -41,6 +41,7 @@ from tests.storage.making import (
     withdrawn,
 )
 from tests.storage.scoped_contract import ScopedContract
+from tests.storage.tree_contract import TreeContract
 from tests.support.catalogues import NEWSLETTER, PROFILING, STATISTICS, catalogue
 from tests.support.clock import FakeClock
 
@@ -75,7 +76,7 @@ async def recall(store: EventStore, asked: Request) -> Remembered | None:
     return await store.write(lambda transaction: transaction.recall(asked))
 
 
-class EventStoreContract(ScopedContract):
+class EventStoreContract(ScopedContract, TreeContract):
     """The promises of `EventStore` and `Transaction`. `store` and `other` are new and empty."""
 
     # --- appending ---------------------------------------------------------------------------

@@ -25,12 +25,12 @@ from consentsvc.domain.events import (
 )
 from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
+from consentsvc.domain.merkle import leaf_hash
 from consentsvc.domain.scope import ContactField, ContactId, DomainName, Reach, Role, Scope
 from consentsvc.storage import codec
 from consentsvc.storage.canonical import Damaged, canonical
 from consentsvc.storage.codec import (
     header,
-    leaf_hash,
     read_header,
     seal,
     sealed_hash,

@@ -15,13 +15,13 @@ from consentsvc.domain.errors import StoreUnavailable
 from consentsvc.domain.events import EventKind
 from consentsvc.domain.identifiers import Position, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
+from consentsvc.domain.merkle import leaf_hash
 from consentsvc.domain.publication.choices import Mark, Said
 from consentsvc.domain.scope import ACCOUNT, ContactField, ContactId, Reach
 from consentsvc.service.notices import publish
 from consentsvc.service.ports import Remembered
-from consentsvc.storage import sqlite_files
+from consentsvc.storage import sqlite_files, sqlite_tree
 from consentsvc.storage import verify as verifying
-from consentsvc.storage.codec import leaf_hash
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.scoped_codec import Owner, encode, reach_digest, seal
 from consentsvc.storage.sqlite import open_sqlite
@@ -231,6 +231,7 @@ STATES = {
     ],
     "request": ["id_digest", "content_digest", "pseudonym", "position", "answer", "mac"],
 }  # fmt: skip
+TREE = {"tree": ["size", "frontier"], "tree_node": ["level", "number", "hash"]}
 FRAME = {
     "identity": ["store_id", "unsealed_requests", "unsealed_mac"],
     "migration": ["number", "name", "sha256"],
@@ -261,7 +262,7 @@ def pairs(*tables: dict[str, list[str]]) -> list[tuple[str, str]]:
 
 def test_every_column_is_held_to_something(healthy: Path) -> None:
     """No column can be added to the schema without being tampered with here."""
-    assert columns_of(healthy) == set(pairs(LOG, STATES, FRAME))
+    assert columns_of(healthy) == set(pairs(LOG, TREE, STATES, FRAME))
     assert columns_of(keys_of(healthy)) == set(pairs(KEYS))
 
 
@@ -277,7 +278,7 @@ def flipped(value: object, bit: int) -> object:
 
 def flip(path: Path, table: str, column: str, bit: int, where: str = "TRUE") -> object:
     """Flips a bit of the first value there is in a column; returns the row's position, if any."""
-    without = ("standing", "scoped_consent", *FRAME, *KEYS)
+    without = ("standing", "scoped_consent", *TREE, *FRAME, *KEYS)
     position = "position" if table not in without else "NULL"
     value, found_at = ask(
         path,
@@ -315,6 +316,36 @@ def test_a_changed_value_of_the_log_is_found_at_its_position(
 
     assert first(report) == (position, expected.get(column, table))
     assert_no_personal_data(path, report)
+
+
+@BITS
+@pytest.mark.parametrize(("table", "column"), pairs(TREE))
+def test_a_changed_tree_is_found(path: Path, table: str, column: str, bit: int) -> None:
+    """A single bit of the tree is found, and no event is blamed."""
+    flip(path, table, column, bit)
+    report = verify(path)
+
+    assert {problem.table for problem in report.problems} <= set(TREE)
+    assert report.problems
+    assert_no_personal_data(path, report)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM tree_node WHERE (level, number) = (2, 0)",
+        "INSERT INTO tree_node VALUES (40, 7, zeroblob(32))",
+        "DELETE FROM tree",
+        "INSERT INTO tree VALUES (1, zeroblob(32))",
+        "UPDATE tree SET size = size - 1",
+    ],
+)
+def test_a_tree_that_is_another_one_is_found(path: Path, statement: str) -> None:
+    """So is a subtree or an edge that is missing, or one too many."""
+    tamper(path, statement)
+
+    assert {problem.table for problem in verify(path).problems} <= set(TREE)
+    assert verify(path).problems
 
 
 @BITS
@@ -421,6 +452,8 @@ def test_a_tail_that_was_cut_off_is_found_by_what_follows_from_it(path: Path) ->
         "consent",
         "standing",
         "scoped_consent",
+        "tree",
+        "tree_node",
     }
 
 
@@ -718,7 +751,7 @@ def test_rows_whose_key_is_gone_are_not_called_sound(path: Path) -> None:
 
 
 def forge(path: Path, position: int, old: bytes, new: bytes, *columns: str) -> None:
-    """Rewrites a header with its leaf hash, and its columns."""
+    """Rewrites a header with its leaf hash, its columns and the whole tree."""
     ((header,),) = ask(path, "SELECT header FROM event WHERE position = ?", position)
     assert old in header
     forged = header.replace(old, new)
@@ -729,7 +762,23 @@ def forge(path: Path, position: int, old: bytes, new: bytes, *columns: str) -> N
             (forged, leaf_hash(forged), position),
         ),
         *(f"UPDATE event SET {column} WHERE position = {position}" for column in columns),
+        "DELETE FROM tree_node",
+        "UPDATE tree SET size = 0, frontier = x''",
     )
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        sqlite_tree.grow(connection)
+
+
+def test_a_header_and_its_hash_that_were_rewritten_are_found(path: Path) -> None:
+    """Where the tree was left as it was, it tells of what was rewritten."""
+    ((header,),) = ask(path, "SELECT header FROM event WHERE position = ?", MIDDLE)
+    forged = header.replace(header.partition(b'"commitment":"')[2][:8], b"00000000")
+    tamper(path, (
+        "UPDATE event SET header = ?, leaf_hash = ? WHERE position = ?",
+        (forged, leaf_hash(forged), MIDDLE),
+    ))  # fmt: skip
+
+    assert (MIDDLE + 1, "tree_node") in map(at, verify(path).problems)
 
 
 def test_another_spelling_of_a_header_is_found(path: Path) -> None:

@@ -92,14 +92,16 @@ class Reporter:
         while told := state.reports(_AT_ONCE):
             for number, report in told:
                 if self._world.reports:
-                    await self._tell(report)
+                    await self._tell(number, report)
                 state.reported(number)
 
-    async def _tell(self, report: Mapping[str, Any]) -> None:
+    async def _tell(self, number: int, report: Mapping[str, Any]) -> None:
         if report["published_fields"] is None:
             completed = await self._completed(report)
             if completed is None:
                 return
+            # Told twice, it must be the same: what was asked now is not what is asked then.
+            self._world.state.complete(number, completed)
             report = completed
         try:
             await self._world.client.report_publication(

@@ -341,6 +341,13 @@ class State:
         ).fetchall()
         return [(number, json.loads(report)) for number, report in rows]
 
+    def complete(self, number: int, report: Mapping[str, Any]) -> None:
+        """Notes what is to be told instead."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE report SET report = ? WHERE number = ?", (json.dumps(report), number)
+            )
+
     def reported(self, number: int) -> None:
         """Notes that a report has arrived."""
         with self._transaction() as connection:

@@ -1,0 +1,75 @@
+"""What the consent service is told of a domain's contacts: once of each, whatever is lost."""
+
+from typing import Any
+
+import pytest
+
+from consentclient import AsyncConsentClient, ConsentUnavailable, EventKind
+from registry_sync import State
+from tests.registry_sync.scene import Scene, contact, domain
+
+
+class _CrashedError(BaseException):
+    """The end of a process."""
+
+
+async def _two_contacts(scene: Scene) -> int:
+    """A domain with a switch of its own, that two have just turned on."""
+    both = {"registrant": "A", "tech": "B"}
+    await scene.has(contact("A"), contact("B"), domain("a.ca", "A", bindings=both))
+    await scene.settle()
+    told = len(await scene.reports())
+    await scene.give("account:A")
+    await scene.give("account:B")
+    return told
+
+
+async def _subjects(scene: Scene, told: int) -> list[str | None]:
+    events = await scene.log(EventKind.PUBLICATION_REPORTED)
+    return [one.subject_id for one in events[told:]]
+
+
+async def test_a_crash_between_telling_and_noting(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was told and not noted is told again as it was, and recorded once."""
+    told = await _two_contacts(scene)
+    reported, left = State.reported, 2
+
+    def crashes(state: State, number: int) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise _CrashedError
+        reported(state, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(State, "reported", crashes)
+        with pytest.raises(_CrashedError):
+            await scene.settle()
+    sync = await scene.settle()
+
+    assert sync.summary.failed == 0
+    assert await _subjects(scene, told) == ["account:A", "account:B"]
+
+
+async def test_an_answer_to_a_report_that_is_lost(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A report whose answer was lost does not end the job, though the log has grown by it."""
+    told = await _two_contacts(scene)
+    report, lost = AsyncConsentClient.report_publication, []
+
+    async def loses(client: Any, subject: str, *given: Any, **options: Any) -> Any:
+        answer = await report(client, subject, *given, **options)
+        if subject == "account:B" and not lost:
+            lost.append(subject)
+            raise ConsentUnavailable("lost")
+        return answer
+
+    monkeypatch.setattr(AsyncConsentClient, "report_publication", loses)
+    sync = await scene.settle()
+
+    assert lost == ["account:B"]
+    assert sync.summary.failed == 0
+    assert await _subjects(scene, told) == ["account:A", "account:B"]

@@ -47,7 +47,7 @@ def next_step(
 
     `changed` are the values that the registry does not have yet, `digests` those of all values.
     """
-    commands = _commands(answer, applied, changed)
+    commands = _commands(answer, applied, changed, digests)
     if not commands:
         return None
     command, *rest = commands
@@ -113,7 +113,10 @@ def is_held(command: RegistryCommand, disclose: Disclose | None) -> bool:
 
 
 def _commands(
-    answer: Publication, applied: Applied, changed: frozenset[ContactField]
+    answer: Publication,
+    applied: Applied,
+    changed: frozenset[ContactField],
+    digests: Mapping[ContactField, str],
 ) -> list[RegistryCommand]:
     found = [
         one
@@ -136,7 +139,8 @@ def _commands(
             applied.state != answer.state and not answer.published_fields - applied.published
         )
     else:
-        hides = not answer.published_fields
+        # Whatever is held and may not be shown may be shown.
+        hides = bool(digests.keys() - answer.published_fields)
     return [*found, data] if hides else [data, *found]
 
 

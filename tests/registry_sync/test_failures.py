@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from consentclient import EventKind, InvalidRequest, ReportOutcome
+from consentclient import Action, EventKind, InvalidRequest, ReportOutcome
 from registry_sync import State
 from registry_sync._summary import Summary
-from registry_sync.testing import Fault, Kind
+from registry_sync.testing import Fault, Kind, Registry, RegistryServer
 from tests.registry_sync.scene import EMAIL, PERSON, VOICE, Scene, contact, domain, ended
 
 _LINES = [
@@ -143,6 +143,64 @@ async def test_new_values_and_an_extension_after_a_lost_answer(scene: Scene, bac
         [adds, {}] if back else [{}, lifts]
     )
     assert scene.seen() == await scene.wanted()
+
+
+async def _ends_at_once(scene: Scene) -> None:
+    """A job whose first fault is its end."""
+    async with scene.job(pause=_ends) as sync:
+        with pytest.raises(_CrashedError):
+            await sync.follow(await scene.head())
+
+
+async def _withdrawn_in_vain(scene: Scene, server: RegistryServer) -> None:
+    """.lu shows two fields; one was withdrawn, and nobody knows whether that has arrived."""
+    scene.registries["lu"] = server
+    await scene.has(contact("A"), domain("a.lu", "A"))
+    await scene.give("account:A", _BOTH)
+    await scene.settle()
+    await scene.withdraw("account:A", VOICE)
+    server.faults.add(Fault(Kind.DROP_BEFORE, command="contact:update"))
+    await _ends_at_once(scene)
+
+
+async def test_new_values_beside_a_field_that_is_shown(scene: Scene) -> None:
+    """What is shown field by field is told before new values, though one of the fields stays."""
+    async with RegistryServer(Registry()) as server:
+        await _withdrawn_in_vain(scene, server)
+        scene.changes("A", values={**PERSON, "phone": "+33.199000099"})
+        scene.forget()
+        await scene.reconcile()
+        first, *rest = scene.history("lu")
+
+    assert first.extension
+    assert rest
+
+
+async def test_a_withdrawal_beside_values_that_cannot_be_said(scene: Scene) -> None:
+    """Nor does a withdrawal wait behind values that no command can hold."""
+    async with RegistryServer(Registry()) as server:
+        await _withdrawn_in_vain(scene, server)
+        scene.changes("A", values={**PERSON, "postal_code": "0" * 17})
+        await scene.reconcile()
+        stands = dict(server.registry.contacts["A"].extension)
+
+    assert stands["dnslu:disclose/voice"] == "false"
+
+
+async def test_a_new_address_after_an_objection(scene: Scene) -> None:
+    """Where fields are shown whatever is said, the others are hidden before there are new ones."""
+    async with RegistryServer(Registry()) as server:
+        scene.registries["nz"] = server
+        await scene.has(contact("A"), domain("a.nz", "A"))
+        await scene.settle()
+        await scene.say(Action.OBJECT, "account:A")
+        server.faults.add(Fault(Kind.DROP_BEFORE, command="contact:update"))
+        await _ends_at_once(scene)
+        scene.changes("A", values={**PERSON, "street": "2 rue de l'Exemple"})
+        scene.forget()
+        await scene.reconcile()
+
+        assert scene.history("nz")[0].extension
 
 
 async def test_a_report_that_is_never_taken(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:

@@ -58,7 +58,8 @@ async def test_an_answer_to_a_report_that_is_lost(
 ) -> None:
     """A report whose answer was lost does not end the job, though the log has grown by it."""
     told = await _two_contacts(scene)
-    report, lost = AsyncConsentClient.report_publication, []
+    report = AsyncConsentClient.report_publication
+    lost: list[str] = []
 
     async def loses(client: Any, subject: str, *given: Any, **options: Any) -> Any:
         answer = await report(client, subject, *given, **options)

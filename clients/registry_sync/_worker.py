@@ -167,7 +167,12 @@ class Worker:
         """What has become of a command that was accepted, and was not in force then."""
         if not task.applied.pending:
             return None
-        return await self._ask_registry(task)
+        try:
+            return await self._ask_registry(task)
+        except RegistryUnavailable:
+            if task.step.hides:
+                return None
+            raise
 
     async def _ask_registry(self, task: _Task) -> Held | None:
         """What the registry holds; None if it will not say. It may be told all the same."""
@@ -197,7 +202,12 @@ class Worker:
                 self._got_done(task.due)
                 self._state.forget(task.due)
                 return True
-            if error.code == _STATUS and await self._is_pending(task):
+            try:
+                pending = error.code == _STATUS and await self._is_pending(task)
+            except RegistryUnavailable as unknown:
+                self._failed(task.due, unknown)
+                return False
+            if pending:
                 self._not_in_force(task)
                 return False
             # Where it is not known what came of an earlier attempt, that may be the very reason:
@@ -218,10 +228,7 @@ class Worker:
 
         That may be our own, if the answer to it was lost.
         """
-        try:
-            held = await self._ask_registry(task)
-        except RegistryUnavailable:
-            return False
+        held = await self._ask_registry(task)
         return held is not None and held.pending
 
     async def _ask(self, due: Sequence[tuple[Due, Applied]]) -> list[_Task]:
@@ -312,7 +319,7 @@ class Worker:
         stands = task.applied._replace(sure=False, pending=True)
         self._state.answered(task.due, _told(task.inquiry, stands), done=False)
         self._failing.clear()
-        self.advanced += 1
+        self.advanced += not task.applied.pending
         self._resting.put_off(task.due, accepted=True)
 
     def _got_done(self, due: Due) -> None:

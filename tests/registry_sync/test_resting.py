@@ -340,3 +340,67 @@ async def test_a_registry_that_does_not_say_what_it_holds(scene: Scene, code: in
 
     assert sync.summary.failed == 0
     assert scene.seen()["no", "A"] == set()
+
+
+async def test_a_2304_of_which_nothing_can_be_found_out(scene: Scene) -> None:
+    """Whoever could not find out whether something is pending has not been refused."""
+    await _reviewed(scene)
+    server = scene.registries["no"]
+    await scene.withdraw("account:B", EMAIL)
+    server.faults.add(
+        Fault(Kind.DROP_AFTER, command="contact:update"),
+        Fault(Kind.DROP_BEFORE, command="contact:info"),
+    )
+    first = await scene.settle()
+    server.registry.decide(approve=False)
+    server.registry.reviews = False
+    await scene.settle()
+
+    assert first.summary.refused == 0
+    assert scene.seen()["no", "B"] == set()
+
+
+async def test_a_withdrawal_waits_for_no_information(scene: Scene) -> None:
+    """A registry that never says what it holds is told what to hide all the same."""
+    await _reviewed(scene)
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    registry = scene.registries["no"].registry
+    registry.decide(approve=True)
+    registry.reviews = False
+    await scene.withdraw("account:A", EMAIL)
+
+    class Silent(_Failing):
+        async def held(self, _name: str, *, of_domain: bool) -> Any:
+            raise RegistryUnavailable(f"the answer cannot be understood: {of_domain}")
+
+    async with scene.adapter("no", scene.registries["no"]) as real:
+        await scene.settle(adapters={"no": Silent(real)})
+
+    assert scene.seen()["no", "A"] == set()
+
+
+@pytest.mark.parametrize("act", ["settle", "reconcile"])
+async def test_one_that_fails_and_one_that_is_never_in_force(scene: Scene, act: str) -> None:
+    """A job that is to end does so: to be told once more that it waits is no progress."""
+    await scene.has(contact("A"), domain("a.fr", "A"), contact("B"), domain("b.fr", "B"))
+    await scene.settle()
+    registry = scene.registries["afnic"].registry
+    registry.reviews = True
+    await scene.give("account:A")
+    await scene.give("account:B")
+
+    async def pause(seconds: float) -> None:
+        registry.decide(approve=True)
+        await scene.pause(seconds)
+
+    class Slow(_Failing):
+        async def update_contact(self, handle: str, **options: Any) -> Any:
+            scene.time += 30 if handle in self.handles else 0
+            return await super().update_contact(handle, **options)
+
+    async with scene.adapter("afnic", scene.registries["afnic"]) as real:
+        adapters = {"afnic": Slow(real, "B")}
+        sync = await getattr(scene, act)(adapters=adapters, pause=pause)
+
+    assert sync.summary.not_reached == 2

@@ -338,7 +338,10 @@ class Worker:
             reports = self._reports(task, ReportOutcome.APPLIED, step.after.published)
         after = _told(task.inquiry, step.after)
         self._state.answered(task.due, after, reports, done=step.last)
-        self._got_done(task.due)
+        self._failing.clear()
+        self.advanced += 1
+        if step.last:
+            self._resting.wake(task.due.thing)
         self._on_report()
 
     def _refused(self, task: _Task, code: int | None, *, sure: bool) -> None:

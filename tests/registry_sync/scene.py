@@ -235,8 +235,8 @@ class Scene:
         """The job, on what is remembered of earlier ones. It waits in `pause`, for no time."""
 
         async def pauses(seconds: float) -> None:
-            self.time += seconds
             await (pause or self.pause)(seconds)
+            self.time += seconds  # a pause that is broken off has taken no time
 
         async with AsyncExitStack() as stack:
             directory = stack.enter_context(JsonLines(self.directory_file))

@@ -11,7 +11,16 @@ from consentclient import ReportOutcome
 from registry_sync import EppRegistry, RegistryUnavailable, State
 from registry_sync._summary import Summary
 from registry_sync.testing import Fault, Kind
-from tests.registry_sync.scene import EMAIL, VOICE, Scene, complaints, contact, domain, ended
+from tests.registry_sync.scene import (
+    EMAIL,
+    PERSON,
+    VOICE,
+    Scene,
+    complaints,
+    contact,
+    domain,
+    ended,
+)
 
 
 def _people(*names: str) -> list[dict[str, Any]]:
@@ -162,13 +171,10 @@ async def test_a_run_to_a_position_ends(scene: Scene) -> None:
     assert sync.summary == Summary(shown=1, not_reached=1)
 
 
-async def test_a_registry_that_answers_everything_with_1001(scene: Scene) -> None:
-    """It is told again less and less often, where nobody can see what became of it."""
-    await scene.has(contact("A"), domain("a.fr", "A"))
-    await scene.settle()
-    registry = scene.registries["afnic"].registry
+async def _rests_of(scene: Scene, name: str) -> list[float]:
+    """The first rests of a job at a registry at which every change is reviewed, and approved."""
+    registry = scene.registries[name].registry
     registry.reviews = True
-    await scene.give("account:A")
     rested: list[float] = []
     enough = asyncio.Event()
 
@@ -180,12 +186,31 @@ async def test_a_registry_that_answers_everything_with_1001(scene: Scene) -> Non
             await asyncio.Event().wait()
 
     async with scene.job(pause=pause) as sync:
+        sync.take_everything()
         following = asyncio.create_task(sync.follow())
         async with asyncio.timeout(30):
             await enough.wait()
         await ended(following)
+    return rested
 
-    assert rested == pytest.approx([30, 60, 120, 240, 300])
+
+async def test_a_registry_that_answers_everything_with_1001(scene: Scene) -> None:
+    """It is told again less and less often, where nobody can see what became of it."""
+    await scene.has(contact("A"), domain("a.fr", "A"))
+    await scene.settle()
+    await scene.give("account:A")
+
+    assert await _rests_of(scene, "afnic") == pytest.approx([30, 60, 120, 240, 300])
+
+
+async def test_new_values_that_are_reviewed_each_time(scene: Scene) -> None:
+    """So are new values, though the list before them is in force each time."""
+    await scene.has(*_people("A"))
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    scene.changes("A", values={**PERSON, "email": "new@durand.example"})
+
+    assert await _rests_of(scene, "no") == pytest.approx([30, 60, 120, 240, 300])
 
 
 async def _reviewed(scene: Scene) -> None:

@@ -32,7 +32,7 @@ from registry_sync._state import State, StateUnusable
 from registry_sync._summary import Summary
 from registry_sync._sync import Sync
 from registry_sync._things import Registries, contact_facts, domain_facts
-from registry_sync._wire import Contact, ContactData, Disclose, Extension, Phone, Postal
+from registry_sync._wire import Contact, ContactData, Disclose, Extension, Held, Phone, Postal
 from registry_sync._world import World
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "DomainRecord",
     "EppRegistry",
     "Extension",
+    "Held",
     "JsonLines",
     "LoginRefused",
     "Phone",

@@ -143,7 +143,11 @@ class Reporter:
         (answer,) = await self._world.client.resolve_many([inquiry.question])
         if isinstance(answer, ConsentUnavailable):
             raise answer
-        if not isinstance(answer, Publication) or written(answer.state) != report["state"]:
+        if not isinstance(answer, Publication):
+            self._summary.unresolved += 1
+            _log.error("a report was not resolved: %s", answer.reason or type(answer).__name__)
+            return None
+        if written(answer.state) != report["state"]:
             return None
         return {
             **report,

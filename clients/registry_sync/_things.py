@@ -41,7 +41,7 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Lost(Exception):
-    """Something may be public, and it is not known whose it is."""
+    """Something may be public, and it is not known whose it is, or was."""
 
 
 class Inquiry(NamedTuple):
@@ -133,7 +133,10 @@ class Questions:
         domain = self._directory.domain(thing.name)
         if domain is None or not domain.sponsored or not domain.bindings:
             return None
-        return self.about_role(domain, _first(domain.bindings), applied)
+        inquiry = self.about_role(domain, _first(domain.bindings), applied)
+        if inquiry is None:
+            raise Lost(thing.registry)  # the domain is ours, and it cannot be said whose it is
+        return inquiry
 
     def about_role(
         self, domain: DomainRecord, role: ContactRole, applied: Applied

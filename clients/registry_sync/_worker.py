@@ -44,8 +44,8 @@ _ROUND = 200
 _DOMAINS = 10_000
 # One command that fails may be its own fault. So many different ones in a row are the registry's.
 _DOWN = 3
-# There is no such object.
-_NOT_THERE = 2303
+# There is no such object, or it is another registrar's.
+_NOT_OURS = frozenset({2303, 2201})
 # Its status prohibits the operation.
 _STATUS = 2304
 
@@ -198,7 +198,7 @@ class Worker:
     async def _refused_with(self, task: _Task, error: Refused | ValueError) -> bool:
         """Writes down what was refused, unless it only has to wait; tells whether it is done."""
         if isinstance(error, Refused):
-            if error.code == _NOT_THERE and task.inquiry.unused:
+            if error.code in _NOT_OURS and task.inquiry.unused:
                 self._got_done(task.due)
                 self._state.forget(task.due)
                 return True

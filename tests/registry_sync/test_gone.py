@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from registry_sync import State
+from registry_sync import ContactRecord, JsonLines, State
 from registry_sync._state import CONTACT, Applied, Due, Thing
 from registry_sync._summary import Summary
 from registry_sync.testing import Fault, Kind, Registry, RegistryServer
@@ -141,6 +141,44 @@ async def test_handles_that_change_places(scene: Scene) -> None:
 
     assert (scene.seen_of("no", "h1"), scene.seen_of("no", "h2")) == ({"voice"}, {"email"})
     assert again.summary == Summary(unchanged=2)
+
+
+async def test_an_object_that_is_another_registrars(scene: Scene) -> None:
+    """What went to another registrar with its domain is not ours to hide, and no alarm for ever."""
+    await scene.has(contact("A"), domain("a.no", "A"))
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    _has_now(scene)
+    scene.registries["no"].faults.add(Fault(Kind.REFUSE, 2201, command="contact:update"))
+    first, second = await scene.reconcile(), await scene.reconcile()
+
+    assert first.summary == second.summary == Summary()
+
+
+async def test_a_contact_of_a_domain_that_cannot_be_read(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A domain whose contact is missing is an error, and not taken for another's."""
+    both = {"registrant": "A", "tech": "B"}
+    await scene.has(contact("A"), contact("B"), domain("a.ca", "A", bindings=both))
+    await scene.give("account:A")
+    await scene.give("account:B")
+    await scene.settle()
+    read = JsonLines.contact
+
+    def lacks_one(directory: JsonLines, one: str) -> ContactRecord | None:
+        return None if one == "A" else read(directory, one)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            JsonLines, "contact", lambda self, one: None if one == "A" else read(self, one)
+        )
+        await scene.withdraw("account:B")
+        lost = await scene.settle()
+    found = await scene.reconcile()
+
+    assert lost.summary.unresolved == 1
+    assert found.summary == Summary(hidden=1)
 
 
 async def test_an_object_that_is_gone_of_a_contact_that_is_not(scene: Scene) -> None:

@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from consentclient import AsyncConsentClient, ConsentUnavailable, EventKind
+from consentclient import (
+    AsyncConsentClient,
+    ConsentUnavailable,
+    ContactRole,
+    EventKind,
+    InvalidRequest,
+)
 from registry_sync import State
 from tests.registry_sync.scene import Scene, contact, domain
 
@@ -74,3 +80,26 @@ async def test_an_answer_to_a_report_that_is_lost(
     assert lost == ["account:B"]
     assert sync.summary.failed == 0
     assert await _subjects(scene, told) == ["account:A", "account:B"]
+
+
+async def test_a_report_that_cannot_be_resolved(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is not told of a contact is counted and said, without a word about them."""
+    told = await _two_contacts(scene)
+    resolve_many = AsyncConsentClient.resolve_many
+
+    async def refuses(client: Any, questions: Any) -> Any:
+        answers = await resolve_many(client, questions)
+        of_tech = [one.role is ContactRole.TECH for one in questions]
+        return [
+            InvalidRequest("no", "INVALID_REQUEST") if tech else one
+            for one, tech in zip(answers, of_tech, strict=True)
+        ]
+
+    monkeypatch.setattr(AsyncConsentClient, "resolve_many", refuses)
+    sync = await scene.settle()
+
+    assert sync.summary.unresolved == 1
+    assert await _subjects(scene, told) == ["account:A"]
+    assert "a report was not resolved: INVALID_REQUEST" in caplog.text

@@ -76,11 +76,15 @@ def schema_of(
 
 
 def _known(folder: str) -> dict[int, _Migration]:
-    return {
-        int(file.name[:4]): _read(file)
-        for file in (resources.files("consentsvc.storage") / "schema" / folder).iterdir()
-        if file.name.endswith(".sql")
-    }
+    known: dict[int, _Migration] = {}
+    for file in (resources.files("consentsvc.storage") / "schema" / folder).iterdir():
+        if file.name.endswith(".sql"):
+            number, one = int(file.name[:4]), _read(file)
+            # Two branches can each add one: the second would take the first's place unnoticed.
+            if number in known:
+                raise ValueError(f"{known[number].name} and {one.name} have the same number")
+            known[number] = one
+    return known
 
 
 def _read(file: Traversable) -> _Migration:

@@ -214,6 +214,15 @@ def test_later_ones_follow_in_order(connection: sqlite3.Connection, release: Pat
     ]
 
 
+def test_two_of_one_number_are_refused(connection: sqlite3.Connection, release: Path) -> None:
+    """Two branches each added one: neither takes the other's place unnoticed."""
+    (release / "0001_another.sql").write_text("CREATE TABLE another (a);")
+
+    with pytest.raises(ValueError, match="have the same number"):
+        migrate(connection, "test")
+    assert tables(connection) == set()
+
+
 def test_one_that_fails_takes_all_back(connection: sqlite3.Connection, release: Path) -> None:
     """If any statement fails the database is as it was, and the next attempt begins anew."""
     (release / "0002_second.sql").write_text("CREATE TABLE second (a);\nCREATE TABLE first (a);")

@@ -289,6 +289,11 @@ def _consent(message: messages.Consent) -> model.Consent:
             if message.HasField("objection_withdrawn_position")
             else None
         ),
+        objection_recorded_time=(
+            moment(message.objection_recorded_time)
+            if message.HasField("objection_recorded_time")
+            else None
+        ),
     )
 
 

@@ -236,6 +236,7 @@ class Consent:
     scope: Scope | None = None
     objection_by_signal: bool = False
     objection_withdrawn_position: int | None = None
+    objection_recorded_time: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

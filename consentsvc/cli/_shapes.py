@@ -75,6 +75,9 @@ def entry(one: "ConsentEntry") -> Shape:
             "notice": notice(one.consent.request.notice),
         },
         "objection_position": one.consent.objection_position,
+        "objection_recorded_time": one.consent.objection_recorded_time
+        and moment(one.consent.objection_recorded_time),
+        "objection_by_signal": one.consent.objection_by_signal,
         "scope": scope(one.consent.scope),
     }
 

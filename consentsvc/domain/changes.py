@@ -65,10 +65,9 @@ def event_for(
             changes = withdrawal_changes(consent)
         case EventKind.OBJECTION_RAISED:
             # An objection voids every link sent before it, also one that a later choice left open.
+            objection = consent.objection
             changes = (
-                consent.objection is None
-                or consent.by_signal
-                or consent.position != consent.objection
+                objection is None or objection.by_signal or consent.position != objection.position
             )
         case EventKind.OBJECTION_WITHDRAWN:
             changes = consent.objection is not None

@@ -30,19 +30,30 @@ class Request(NamedTuple):
     expired: bool = False
 
 
+class Objection(NamedTuple):
+    """The objection that stands. One `by_signal` is not the person's own: a consent ends it."""
+
+    position: Position
+    recorded_at: Instant
+    by_signal: bool = False
+
+
 class Consent(NamedTuple):
     """The state of one consent. `position` is that of its latest event.
 
-    An objection `by_signal` is not the person's own, and gives way to a consent. `tolerated` is
-    where the person took an objection back: no signal brings it back.
+    `tolerated` is where the person took an objection back: no signal brings it back.
     """
 
     choice: Choice | None = None
     request: Request | None = None
-    objection: Position | None = None
+    objection: Objection | None = None
     position: Position = START
-    by_signal: bool = False
     tolerated: Position | None = None
+
+    @property
+    def objection_position(self) -> Position | None:
+        """Where the objection that stands was raised."""
+        return None if self.objection is None else self.objection.position
 
 
 class Standing(NamedTuple):
@@ -66,10 +77,10 @@ def fold(consent: Consent, event: Event) -> Consent:
     at = event.position
     if event.kind in CHOICES:
         choice = Choice(event.kind, at, event.recorded_at, event.notice)
-        outranked = consent.by_signal and event.kind is EventKind.CONSENT_GIVEN
-        objection = None if outranked else consent.objection
-        by_signal = consent.by_signal and not outranked
-        return Consent(choice, None, objection, at, by_signal, consent.tolerated)
+        objection = consent.objection
+        if objection and objection.by_signal and event.kind is EventKind.CONSENT_GIVEN:
+            objection = None
+        return Consent(choice, None, objection, at, consent.tolerated)
     match event.kind:
         case EventKind.CONSENT_REQUESTED:
             request = Request(at, event.recorded_at, event.notice)
@@ -79,7 +90,7 @@ def fold(consent: Consent, event: Event) -> Consent:
         case EventKind.OBJECTION_RAISED:
             return _objected(consent, event)
         case EventKind.OBJECTION_WITHDRAWN:
-            return consent._replace(objection=None, position=at, by_signal=False, tolerated=at)
+            return consent._replace(objection=None, position=at, tolerated=at)
         case _:
             return consent
 
@@ -98,12 +109,12 @@ def fold_standing(standing: Standing, event: Event) -> Standing:
 
 
 def _objected(consent: Consent, event: Event) -> Consent:
-    at = event.position
+    at, standing = event.position, consent.objection
     if event.signal is None:
-        return Consent(consent.choice, None, at, at)
-    if consent.objection is not None and not consent.by_signal:
+        return Consent(consent.choice, None, Objection(at, event.recorded_at), at)
+    if standing is not None and not standing.by_signal:
         return consent._replace(position=at)  # what the person has said stands
-    return consent._replace(objection=at, position=at, by_signal=True)
+    return consent._replace(objection=Objection(at, event.recorded_at, by_signal=True), position=at)
 
 
 def _expired(consent: Consent, what: Position | None) -> Consent:

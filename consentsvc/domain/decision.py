@@ -72,7 +72,8 @@ def decide(
     if standing.restriction is not None:
         return Decision(permitted=False, reason=Reason.RESTRICTED, position=standing.restriction)
     if consent.objection is not None:
-        return Decision(permitted=False, reason=Reason.OBJECTED, position=consent.objection)
+        at = consent.objection.position
+        return Decision(permitted=False, reason=Reason.OBJECTED, position=at)
     by_choice = _by_choice(purpose, consent, now, published)
     if by_choice.permitted or consent.request is None:
         return by_choice

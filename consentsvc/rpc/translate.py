@@ -251,10 +251,8 @@ def consent(purpose_id: PurposeId, state: Consent, scope: Scope | None = None) -
     """The state of one consent."""
     message = messages.Consent(
         purpose_id=purpose_id,
-        objection_position=state.objection,
         position=state.position,
         scope=None if scope is None else scopes.scope_out(scope),
-        objection_by_signal=state.by_signal,
         objection_withdrawn_position=state.tolerated,
     )
     if state.choice is not None:
@@ -272,6 +270,10 @@ def consent(purpose_id: PurposeId, state: Consent, scope: Scope | None = None) -
         message.request.expired = request.expired
         if request.notice is not None:
             message.request.notice.CopyFrom(notice_ref(request.notice))
+    if state.objection is not None:
+        message.objection_position = state.objection.position
+        message.objection_recorded_time.CopyFrom(timestamp(state.objection.recorded_at))
+        message.objection_by_signal = state.objection.by_signal
     return message
 
 

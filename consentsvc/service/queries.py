@@ -187,7 +187,7 @@ def _scoped(
     sayings: Mapping[Reach, Sayings],
     now: Instant,
 ) -> list[Entry]:
-    said = choices.Choices(sayings, standing, consent.objection)
+    said = choices.Choices(sayings, standing, consent.objection_position)
     moment = choices.Moment(now, purpose)
     found = [
         Entry(purpose.id, one.consent, listing.decided(said, one.scope, moment), one.scope)

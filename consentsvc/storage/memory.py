@@ -276,7 +276,7 @@ class MemoryEventStore:
         pseudonym, consent, standing = self._record(purpose, inquiry.subject)
         sayings = {} if pseudonym is None else self._state.sayings.get((pseudonym, purpose), {})
         asked = {reach: said for reach, said in sayings.items() if reach in inquiry.reaches}
-        return Choices(asked, standing, consent.objection)
+        return Choices(asked, standing, consent.objection_position)
 
     def _folded_choices(self, past: list[Event], purpose: PurposeId, subject: SubjectId) -> Choices:
         pseudonym, consent, standing = self._folded(past, purpose, subject)
@@ -284,7 +284,7 @@ class MemoryEventStore:
         for event in past:
             if event.pseudonym == pseudonym and event.purpose == purpose:
                 take(sayings, event)
-        return Choices(sayings, standing, consent.objection)
+        return Choices(sayings, standing, consent.objection_position)
 
     def _subject_record(self, pseudonym: Pseudonym) -> SubjectRecord:
         consents = {p: c for (who, p), c in self._state.consents.items() if who == pseudonym}

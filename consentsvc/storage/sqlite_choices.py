@@ -118,4 +118,4 @@ def _folded(
         if event.purpose == purpose:
             consent = fold(consent, event)
             take(sayings, event)
-    return Choices(sayings, standing, consent.objection)
+    return Choices(sayings, standing, consent.objection_position)

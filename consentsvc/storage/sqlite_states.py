@@ -12,6 +12,7 @@ from consentsvc.domain.consent import (
     NOTHING_STANDS,
     Choice,
     Consent,
+    Objection,
     Request,
     Standing,
 )
@@ -22,7 +23,7 @@ from consentsvc.storage.canonical import Damaged
 CONSENT_COLUMNS = (
     "position, choice_kind, choice_position, chosen_at, choice_notice, choice_expired,"
     " request_position, requested_at, request_notice, request_expired, objection, by_signal,"
-    " tolerated"
+    " tolerated, objected_at"
 )
 
 _KINDS = {kind.value: kind for kind in EventKind}
@@ -112,11 +113,12 @@ def consent_of(connection: sqlite3.Connection, notices: Notices, row: Iterable[A
         requested_at,
         request_notice,
         request_expired,
-        objection,
+        objected,
         by_signal,
         tolerated,
+        objected_at,
     ) = row
-    choice = request = None
+    choice = request = objection = None
     if kind is not None:
         if kind not in _KINDS:
             raise Damaged(f"the choice at position {chosen} is of no kind")
@@ -125,14 +127,16 @@ def consent_of(connection: sqlite3.Connection, notices: Notices, row: Iterable[A
     if requested is not None:
         notice = notices.ref(connection, request_notice)
         request = Request(requested, requested_at, notice, request_expired == 1)
-    return Consent(choice, request, objection, position, by_signal == 1, tolerated)
+    if objected is not None:
+        objection = Objection(objected, objected_at, by_signal == 1)
+    return Consent(choice, request, objection, position, tolerated)
 
 
 def columns_of(
     connection: sqlite3.Connection, purpose: PurposeId, consent: Consent
 ) -> tuple[Any, ...]:
     """Turns a consent into the columns of `CONSENT_COLUMNS`."""
-    choice, request = consent.choice, consent.request
+    choice, request, objection = consent.choice, consent.request, consent.objection
     return (
         consent.position,
         choice and choice.kind.value,
@@ -144,9 +148,10 @@ def columns_of(
         request and request.recorded_at,
         request and notice_position(connection, purpose, request.notice),
         request is not None and request.expired,
-        consent.objection,
-        consent.by_signal,
+        objection and objection.position,
+        objection is not None and objection.by_signal,
         consent.tolerated,
+        objection and objection.recorded_at,
     )
 
 
@@ -156,7 +161,7 @@ def write_consent(
     """Writes one state over the one before."""
     connection.execute(
         f"INSERT OR REPLACE INTO consent (pseudonym, purpose, {CONSENT_COLUMNS})"  # noqa: S608 - a constant
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (pseudonym, purpose, *columns_of(connection, purpose, consent)),
     )
 

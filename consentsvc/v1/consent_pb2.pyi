@@ -988,6 +988,7 @@ class Consent(_message.Message):
     SCOPE_FIELD_NUMBER: _builtins.int
     OBJECTION_BY_SIGNAL_FIELD_NUMBER: _builtins.int
     OBJECTION_WITHDRAWN_POSITION_FIELD_NUMBER: _builtins.int
+    OBJECTION_RECORDED_TIME_FIELD_NUMBER: _builtins.int
     purpose_id: _builtins.str
     """The purpose."""
     objection_position: _builtins.int
@@ -1012,6 +1013,10 @@ class Consent(_message.Message):
         it ignores the consent.
         """
 
+    @_builtins.property
+    def objection_recorded_time(self) -> _timestamp_pb2.Timestamp:
+        """When the objection that stands was recorded; unset if none does."""
+
     def __init__(
         self,
         *,
@@ -1023,10 +1028,11 @@ class Consent(_message.Message):
         scope: Global___Scope | None = ...,
         objection_by_signal: _builtins.bool = ...,
         objection_withdrawn_position: _builtins.int | None = ...,
+        objection_recorded_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position", "_objection_withdrawn_position", b"_objection_withdrawn_position", "choice", b"choice", "objection_position", b"objection_position", "objection_withdrawn_position", b"objection_withdrawn_position", "request", b"request", "scope", b"scope"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position", "_objection_withdrawn_position", b"_objection_withdrawn_position", "choice", b"choice", "objection_position", b"objection_position", "objection_recorded_time", b"objection_recorded_time", "objection_withdrawn_position", b"objection_withdrawn_position", "request", b"request", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position", "_objection_withdrawn_position", b"_objection_withdrawn_position", "choice", b"choice", "objection_by_signal", b"objection_by_signal", "objection_position", b"objection_position", "objection_withdrawn_position", b"objection_withdrawn_position", "position", b"position", "purpose_id", b"purpose_id", "request", b"request", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position", "_objection_withdrawn_position", b"_objection_withdrawn_position", "choice", b"choice", "objection_by_signal", b"objection_by_signal", "objection_position", b"objection_position", "objection_recorded_time", b"objection_recorded_time", "objection_withdrawn_position", b"objection_withdrawn_position", "position", b"position", "purpose_id", b"purpose_id", "request", b"request", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__objection_position: _TypeAlias = _typing.Literal["objection_position"]  # noqa: Y015
     _WhichOneofArgType__objection_position: _TypeAlias = _typing.Literal["_objection_position", b"_objection_position"]  # noqa: Y015

@@ -210,6 +210,9 @@ def test_the_list_tells_what_stands_above(served: Served) -> None:
     assert {one["reason"] for one in entries} == {"RESTRICTED"}
     assert entries[7]["request"]["notice"]["version"] == "1"
     assert entries[6]["objection_position"] == entries[7]["request"]["position"] + 1
+    assert entries[6]["objection_recorded_time"]
+    assert entries[6]["objection_by_signal"] is False
+    assert entries[7]["objection_recorded_time"] is None
     assert entries[0]["restriction_position"] == entries[6]["objection_position"] + 1
     assert entries[0]["death_position"] is None
     assert "restricted since event" in table.out

@@ -113,7 +113,9 @@ async def test_consents(
     pending = entries[RESELLER_NEWSLETTER].consent.request
     assert pending is not None
     assert (pending.position, pending.expired) == (asked.outcomes[0].position, False)
-    assert entries[STATISTICS].consent.objection_position == objected.outcomes[0].position
+    standing = entries[STATISTICS].consent
+    assert standing.objection_position == objected.outcomes[0].position
+    assert standing.objection_recorded_time == START
     assert consents.read_at == objected.written_at
     assert (consents.standing.restriction_position, consents.standing.death_position) == (None,) * 2
 
@@ -289,8 +291,10 @@ async def test_signal(client: AsyncConsentClient) -> None:
     assert [one.signal for one in events] == [Signal.GLOBAL_PRIVACY_CONTROL, None]
     assert signalled.objection_by_signal
     assert signalled.objection_position == events[0].position
+    assert signalled.objection_recorded_time == events[0].recorded_time
     assert (taken_back.objection_position, taken_back.objection_by_signal) == (None, False)
     assert taken_back.objection_withdrawn_position == events[1].position
+    assert taken_back.objection_recorded_time is None
     heeding = [one.id for one in await client.list_purposes("en") if one.heeds_signal]
     assert heeding == [STATISTICS]
 

@@ -13,7 +13,7 @@ from consentsvc.domain.changes import (
     revocation_changes,
     withdrawal_changes,
 )
-from consentsvc.domain.consent import Choice, Consent, Request
+from consentsvc.domain.consent import Choice, Consent, Objection, Request
 from consentsvc.domain.events import CHOICES, Actor, ActorKind, EventKind
 from consentsvc.domain.identifiers import ActorId, Position
 from tests.domain.making import NOW, ref
@@ -43,7 +43,8 @@ class State(NamedTuple):
         request = Request(Position(3), NOW, ref("1"), self.expired) if self.asked else None
         happened = {4: self.expired, 3: self.asked, 2: self.objected, 1: self.choice is not None}
         last = next((position for position, did in happened.items() if did), 0)
-        return Consent(choice, request, Position(2) if self.objected else None, Position(last))
+        objection = Objection(Position(2), NOW) if self.objected else None
+        return Consent(choice, request, objection, Position(last))
 
 
 STATES = [

@@ -9,6 +9,7 @@ from consentsvc.domain.consent import (
     NOTHING_STANDS,
     Choice,
     Consent,
+    Objection,
     Request,
     Standing,
     fold,
@@ -75,7 +76,7 @@ def test_objection_settles_requests() -> None:
     consent = after(OBJECTED, REQUESTED, OBJECTED)
 
     assert consent.request is None
-    assert consent.objection == 3
+    assert consent.objection == Objection(Position(3), Instant(3_000_000))
 
 
 def test_objection_keeps_the_choice() -> None:
@@ -89,7 +90,7 @@ def test_objection_keeps_the_choice() -> None:
 @choices
 def test_choice_keeps_the_objection(kind: EventKind) -> None:
     """No choice lifts an objection."""
-    assert after(OBJECTED, kind).objection == 1
+    assert after(OBJECTED, kind).objection_position == 1
 
 
 def test_taking_back_keeps_a_request() -> None:

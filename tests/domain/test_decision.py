@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consentsvc.domain.catalogue import LegalBasis, Purpose
-from consentsvc.domain.consent import Choice, Consent, Request, Standing
+from consentsvc.domain.consent import Choice, Consent, Objection, Request, Standing
 from consentsvc.domain.decision import Decision, Reason, decide, ran_out, request_ends
 from consentsvc.domain.events import EventKind, NoticeRef
 from consentsvc.domain.identifiers import Position
@@ -109,7 +109,8 @@ def state_of(case: Case) -> tuple[Purpose, Consent, Standing, Instant]:
     if case.choice != "NONE":
         made = choice(kind, notice=notice, expired=case.marked and case.choice == "GIVEN")
     request = None if case.request == "NONE" else REQUEST._replace(expired=case.request == "MARKED")
-    consent = Consent(made, request, Position(4) if case.objection else None, Position(6))
+    objection = Objection(Position(4), START) if case.objection else None
+    consent = Consent(made, request, objection, Position(6))
     standing = Standing(
         Position(2) if case.restriction else None, Position(3) if case.death else None
     )
@@ -282,7 +283,7 @@ def states(draw: st.DrawFn) -> tuple[Purpose, Consent, Standing]:
     consent = Consent(
         draw(st.sampled_from([made, made, None])),
         draw(st.sampled_from([request, None])),
-        draw(above),
+        draw(st.sampled_from([*[None] * 10, Objection(Position(1), START)])),
         Position(6),
     )
     one = purpose(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consentsvc.domain.consent import NOTHING_KNOWN, Choice, Consent, Request, fold
+from consentsvc.domain.consent import NOTHING_KNOWN, Choice, Consent, Objection, Request, fold
 from consentsvc.domain.events import CHOICES, STANDINGS, Event, EventKind, NoticeRef
 from consentsvc.domain.identifiers import START, Position
 from consentsvc.domain.instants import Instant
@@ -18,7 +18,8 @@ AT = Position(9)
 
 CHOICE = Choice(K.CONSENT_GIVEN, Position(1), NOW, ref("1"))
 REQUEST = Request(Position(3), NOW, ref("1"))
-FULL = Consent(CHOICE, REQUEST, Position(2), Position(3))
+OBJECTION = Objection(Position(2), NOW)
+FULL = Consent(CHOICE, REQUEST, OBJECTION, Position(3))
 """A consent, an objection to it, and a request since: everything that can be there."""
 NEW_REQUEST = Request(AT, LATER, ref("2"))
 
@@ -26,15 +27,15 @@ FROM_NOTHING = {
     **{kind: Consent(Choice(kind, AT, LATER, ref("2")), position=AT) for kind in CHOICES},
     K.CONSENT_REQUESTED: Consent(request=NEW_REQUEST, position=AT),
     K.CONSENT_EXPIRED: Consent(position=AT),
-    K.OBJECTION_RAISED: Consent(objection=AT, position=AT),
+    K.OBJECTION_RAISED: Consent(objection=Objection(AT, LATER), position=AT),
     K.OBJECTION_WITHDRAWN: Consent(position=AT, tolerated=AT),
     **dict.fromkeys(NO_STATE, NOTHING_KNOWN),
 }
 FROM_FULL = {
-    **{kind: Consent(Choice(kind, AT, LATER, ref("2")), None, Position(2), AT) for kind in CHOICES},
-    K.CONSENT_REQUESTED: Consent(CHOICE, NEW_REQUEST, Position(2), AT),
-    K.CONSENT_EXPIRED: Consent(CHOICE, REQUEST, Position(2), AT),
-    K.OBJECTION_RAISED: Consent(CHOICE, None, AT, AT),
+    **{kind: Consent(Choice(kind, AT, LATER, ref("2")), None, OBJECTION, AT) for kind in CHOICES},
+    K.CONSENT_REQUESTED: Consent(CHOICE, NEW_REQUEST, OBJECTION, AT),
+    K.CONSENT_EXPIRED: Consent(CHOICE, REQUEST, OBJECTION, AT),
+    K.OBJECTION_RAISED: Consent(CHOICE, None, Objection(AT, LATER), AT),
     K.OBJECTION_WITHDRAWN: Consent(CHOICE, REQUEST, None, AT, tolerated=AT),
     **dict.fromkeys(NO_STATE, FULL),
 }
@@ -79,14 +80,16 @@ def told(events: list[Event]) -> Consent:
     taken_back = None if raised else objected
     signalled = since(last(K.CONSENT_GIVEN), since(taken_back, signals))
     choice = last(*CHOICES)
+    stands = objected if raised else signalled[-1] if signalled else None
     asked = last(*CHOICES, K.OBJECTION_RAISED, K.CONSENT_REQUESTED)
     touching = [one for one in events if one.kind not in NO_STATE]
     return Consent(
         None if choice is None else Choice(*decisive(choice)),
         Request(*decisive(asked)[1:]) if asked and asked.kind is K.CONSENT_REQUESTED else None,
-        objected.position if raised and objected else signalled[-1].position if signalled else None,
+        None
+        if stands is None
+        else Objection(stands.position, stands.recorded_at, stands.signal is not None),
         touching[-1].position if touching else START,
-        bool(signalled) and not raised,
         None if taken_back is None else taken_back.position,
     )
 

@@ -4,9 +4,16 @@ import pytest
 
 from consentsvc.domain.catalogue import LegalBasis, Purpose
 from consentsvc.domain.changes import Action, event_for
-from consentsvc.domain.consent import NOTHING_KNOWN, NOTHING_STANDS, Consent, fold
+from consentsvc.domain.consent import (
+    NOTHING_KNOWN,
+    NOTHING_STANDS,
+    Consent,
+    Objection,
+    fold,
+)
 from consentsvc.domain.decision import Reason, decide
 from consentsvc.domain.events import THE_SUBJECT, EventKind, Signal
+from consentsvc.domain.identifiers import Position
 from tests.domain.making import NOW
 from tests.support.catalogues import NEWSLETTER, PROFILING, STATISTICS, purpose
 from tests.support.events import event
@@ -41,7 +48,7 @@ def test_a_signal_objects(about: Purpose) -> None:
     consent, recorded = _after(about, SIGNAL, SIGNAL)
 
     assert recorded == [True, False]
-    assert (consent.objection, consent.by_signal) == (1, True)
+    assert consent.objection == Objection(Position(1), NOW, by_signal=True)
     assert _reason(about, SIGNAL) is Reason.OBJECTED
 
 
@@ -57,7 +64,7 @@ def test_a_consent_outranks_it(about: Purpose) -> None:
     consent, recorded = _after(about, SIGNAL, GIVE, SIGNAL)
 
     assert recorded == [True, True, False]
-    assert (consent.objection, consent.by_signal) == (None, False)
+    assert consent.objection is None
     assert _reason(about, SIGNAL, GIVE, SIGNAL) is Reason.CONSENT_GIVEN
 
 
@@ -79,7 +86,7 @@ def test_an_objection_of_the_persons_own() -> None:
     consent, recorded = _after(OPT_OUT, SIGNAL, OBJECT, GIVE)
 
     assert recorded == [True, True, True]
-    assert (consent.objection, consent.by_signal) == (2, False)
+    assert consent.objection == Objection(Position(2), NOW)
 
 
 def test_a_signal_settles_no_request() -> None:

@@ -10,6 +10,7 @@ from consentsvc.domain.consent import (
     NOTHING_STANDS,
     Choice,
     Consent,
+    Objection,
     Request,
     Standing,
 )
@@ -173,7 +174,7 @@ class TestRanOut:
     def test_above_and_without(self) -> None:
         """An objection hides nothing that ran out; without validity nothing runs out."""
         choice = Choice(EventKind.CONSENT_GIVEN, Position(1), NOW, ref("1"))
-        consent = Consent(choice, None, Position(2), Position(2))
+        consent = Consent(choice, None, Objection(Position(2), NOW), Position(2))
         later = add_months(NOW, 120)
 
         assert ran_out(MONTH, consent, later) == [1]

@@ -55,6 +55,7 @@ async def test_the_person_outranks_it(wire: Wire) -> None:
 async def test_the_state_tells_of_it(wire: Wire) -> None:
     """The panel sees whose an objection is, and that one was taken back."""
     await signal(wire, "statistics")
+    (event,) = await acts.history(wire, ANNA)
     before = await _state(wire)
     await wire.update(ANNA, change("withdraw_objection", "statistics", version=None))
     after = await _state(wire)
@@ -65,7 +66,9 @@ async def test_the_state_tells_of_it(wire: Wire) -> None:
         True,
         False,
     )
+    assert before.objection_recorded_time == event.recorded_time
     assert not after.HasField("objection_position")
+    assert not after.HasField("objection_recorded_time")
     assert after.objection_withdrawn_position > before.objection_position
     assert own.HasField("objection_position")
     assert not own.objection_by_signal

@@ -272,7 +272,7 @@ def sayings_in(
 def choices_in(events: list[Event], subject: SubjectId) -> Choices:
     """What an account has said about publication, worked out the simple way."""
     record = _replayed(events, subject, PUBLICATION)
-    return Choices(sayings_in(events, subject), record.standing, record.consent.objection)
+    return Choices(sayings_in(events, subject), record.standing, record.consent.objection_position)
 
 
 def replayed(events: Iterable[Event], question: Question) -> list[Record]:

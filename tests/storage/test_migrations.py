@@ -4,15 +4,17 @@ import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from consentsvc.domain.consent import Consent
+from consentsvc.domain.consent import Consent, Objection
 from consentsvc.domain.errors import StoreUnavailable
-from consentsvc.domain.events import EventKind
+from consentsvc.domain.events import EventKind, Signal
+from consentsvc.domain.identifiers import Position
 from consentsvc.domain.publication.choices import SILENT
 from consentsvc.service.notices import publish
 from consentsvc.service.ports import Inquiry, Remembered, Request
@@ -28,6 +30,7 @@ from tests.storage.making import (
     NAME,
     OF_CONTACT,
     PUBLICATION,
+    event,
     everything,
     given,
     record,
@@ -36,7 +39,7 @@ from tests.storage.making import (
     sayings_in,
     scoped,
 )
-from tests.support.catalogues import catalogue
+from tests.support.catalogues import NEWSLETTER, catalogue
 from tests.support.clock import FakeClock
 
 FOLDERS = ("sqlite", "sqlite_keys")
@@ -107,6 +110,34 @@ async def test_a_log_of_the_first_schema_goes_on(
         assert schema_of(connection, "main") == expected_schema("sqlite")
 
 
+async def test_an_objection_older_than_its_time(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Objections that stood before their time was kept tell it from then on, signals' ones too."""
+    path = tmp_path / "log.db"
+    by_signal = event(
+        EventKind.OBJECTION_RAISED, BEN, NEWSLETTER, signal=Signal.GLOBAL_PRIVACY_CONTROL
+    )
+    with monkeypatch.context() as patch:
+        an_earlier_release(patch, 4)
+        async with open_sqlite(path, clock=clock) as store:
+            await record(store, event(EventKind.OBJECTION_RAISED, ANNA, NEWSLETTER), given())
+            clock.advance(timedelta(days=1))
+            await record(store, by_signal)
+    async with open_sqlite(path, clock=clock) as store:
+        events = await everything(store)
+        (anna, ben) = [(await store.subject_record(one))[1] for one in (ANNA, BEN)]
+
+    assert anna is not None
+    assert ben is not None
+    assert anna.consents[NEWSLETTER].objection == Objection(Position(1), events[0].recorded_at)
+    assert ben.consents[NEWSLETTER].objection == Objection(
+        Position(3), events[2].recorded_at, by_signal=True
+    )
+    assert events[0].recorded_at < events[2].recorded_at
+    assert verify(path).problems == ()
+
+
 async def test_an_answer_older_than_the_seal_is_told_apart(
     tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +172,10 @@ async def test_an_answer_older_than_the_seal_is_told_apart(
     assert "request" in {one.table for one in verify(path).problems}
 
 
+_COLUMNS_SINCE: list[tuple[int, Any]] = [(4, 0), (4, None), (6, None)]
+"""The columns that states have got since, each by its migration and with what it holds at first."""
+
+
 def an_earlier_release(patch: pytest.MonkeyPatch, last: int) -> None:
     """Lets stores be made and written as they were when that was the last migration."""
     known = migrations._known
@@ -160,26 +195,26 @@ def an_earlier_release(patch: pytest.MonkeyPatch, last: int) -> None:
         row = (self._id_digest(request), self._keyed(request.content), pseudonym, position, answer)
         connection.execute("INSERT INTO request VALUES (?, ?, ?, ?, ?)", row)
 
-    def columns_then(*given: Any) -> tuple[Any, ...]:
-        return columns_of(*given)[:-2]  # signals were not known
+    columns_of, consent_of = sqlite_states.columns_of, sqlite_states.consent_of
+    every = sqlite_states.CONSENT_COLUMNS.split(", ")
+    later = [given for number, given in _COLUMNS_SINCE if number > last]
+    kept = len(every) - len(later)
 
     def consent_then(connection: Any, notices: Any, row: Any) -> Consent:
-        return consent_of(connection, notices, (*row, 0, None))
+        return consent_of(connection, notices, (*row, *later))
 
     def write_then(connection: Any, pseudonym: Any, purpose: Any, consent: Any) -> None:
-        connection.execute(
-            "INSERT OR REPLACE INTO consent VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (pseudonym, purpose, *columns_then(connection, purpose, consent)),
-        )
+        row = (pseudonym, purpose, *columns_of(connection, purpose, consent)[:kept])
+        places = ", ".join("?" * len(row))
+        connection.execute(f"INSERT OR REPLACE INTO consent VALUES ({places})", row)
 
-    columns_of, consent_of = sqlite_states.columns_of, sqlite_states.consent_of
-    known_columns = sqlite_states.CONSENT_COLUMNS.removesuffix(", by_signal, tolerated")
-    patch.setattr(sqlite_states, "CONSENT_COLUMNS", known_columns)
+    patch.setattr(sqlite_states, "CONSENT_COLUMNS", ", ".join(every[:kept]))
     patch.setattr(sqlite_states, "consent_of", consent_then)
     patch.setattr(sqlite_states, "write_consent", write_then)
     patch.setattr(migrations, "_known", known_then)
-    patch.setattr(Requests, "remember", remember_then)
-    patch.setattr(Requests, "number", lambda self, connection: None)
+    if last < 3:  # answered requests had no seal
+        patch.setattr(Requests, "remember", remember_then)
+        patch.setattr(Requests, "number", lambda self, connection: None)
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -224,6 +224,7 @@ STATES = {
         "pseudonym", "purpose", "position", "choice_kind", "choice_position", "chosen_at",
         "choice_notice", "choice_expired", "request_position", "requested_at", "request_notice",
         "request_expired", "objection", "by_signal", "tolerated",
+        "objected_at",
     ],
     "standing": ["pseudonym", "restriction", "death"],
     "scoped_consent": [

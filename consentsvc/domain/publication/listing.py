@@ -75,7 +75,7 @@ def latest_about(scope: Scope, latest: Consent, sayings: Mapping[Reach, Sayings]
         for mark in (said.given, said.denied, said.expired, said.request)
         if mark is not None
     ]
-    return max([latest.objection or START, latest.tolerated or START, *marks])
+    return max([latest.objection_position or START, latest.tolerated or START, *marks])
 
 
 def _decision(said: Answer) -> Decision:

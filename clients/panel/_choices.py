@@ -39,8 +39,9 @@ _FROZEN = {Reason.RESTRICTED, Reason.DECEASED}
 class Row:
     """What a page shows of one purpose.
 
-    `turn` is what its switch would do, None for one that cannot be used now. `agreed` is the text
-    of the latest choice, None if there was none; `ref` names it.
+    `turn` is what its switch would do, None for one that cannot be used now. `since` is when the
+    objection that stands was recorded, or else the latest choice. `agreed` is the text of the
+    latest choice, None if there was none; `ref` names it.
     """
 
     purpose: Purpose
@@ -268,7 +269,11 @@ async def _agreed(visit: Visit, purpose: Purpose, entry: ConsentEntry) -> Notice
 
 
 def _row(purpose: Purpose, entry: ConsentEntry, agreed: Notice | None, visit: Visit) -> Row:
-    choice, decision = entry.consent.choice, entry.decision
+    consent, decision = entry.consent, entry.decision
+    choice = consent.choice
+    since = choice.recorded_time if choice else None
+    if consent.objection_position is not None:
+        since = consent.objection_recorded_time
     ref = choice.notice if choice else None
     given = choice is not None and choice.kind is EventKind.CONSENT_GIVEN
     turn: str | None = "off" if decision.permitted else "on"
@@ -281,7 +286,7 @@ def _row(purpose: Purpose, entry: ConsentEntry, agreed: Notice | None, visit: Vi
         entry,
         decision.permitted,
         turn,
-        choice.recorded_time if choice else None,
+        since,
         ref,
         agreed,
     )

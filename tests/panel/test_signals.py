@@ -31,8 +31,9 @@ async def test_it_is_recorded_once(panel: Panel) -> None:
     assert event.purpose_id == STATISTICS
     assert event.evidence is not None
     assert event.evidence.action == "Sec-GPC: 1"
-    assert "Your browser objected for you" in first.text
-    assert "Your browser objected for you" in second.text
+    assert "Your browser objected for you on 1 March 2026." in first.text
+    assert "It sends Global Privacy Control" in first.text
+    assert "Your browser objected for you on 1 March 2026." in second.text
     assert await _decided(panel) is Reason.OBJECTED
 
 
@@ -77,7 +78,8 @@ async def test_an_objection_of_their_own_stays(panel: Panel) -> None:
         page = await reader.get("/choices")
         await reader.send("/choices", "/choices/all", {"answer": "accept"})
 
-    assert "You objected." in page.text
+    assert "You objected on 1 March 2026." in page.text
+    assert "Global Privacy Control" not in page.text
     assert await _decided(panel) is Reason.OBJECTED
 
 
@@ -85,9 +87,11 @@ async def test_the_history_says_who_objected(panel: Panel) -> None:
     """In French too."""
     async with panel.signed_in(ANN, "fr") as reader:
         reader.browser.headers.update(GPC)
-        await reader.get("/choices")
+        choices = await reader.get("/choices")
         history = await reader.get("/history")
 
+    assert "Votre navigateur s’y est opposé pour vous le 1er mars 2026." in choices.text
+    assert "Il envoie le signal Global Privacy Control" in choices.text
     assert "Votre navigateur s’est opposé pour vous" in history.text
     assert "Par votre navigateur" in history.text
     assert "Par vous" not in history.text

@@ -33,7 +33,10 @@ class ServerProcess:
     async def ended(self) -> int:
         """Waits for its end and tells the exit code."""
         _, errors = await self.process.communicate()
-        self.log = [json.loads(line) for line in errors.decode().splitlines()]
+        try:
+            self.log = [json.loads(line) for line in errors.decode().splitlines()]
+        except json.JSONDecodeError as error:
+            raise AssertionError(f"the server's log:\n{errors.decode()}") from error
         return self.process.returncode or 0
 
     def memory(self) -> int:

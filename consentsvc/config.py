@@ -37,6 +37,9 @@ class Settings:
     """The catalogue; by default the one that comes with the program."""
     profiles: Path | None = None
     """A folder with registry profiles of the registrar's own, beside those of the program."""
+    log_name: str = "consentsvc.invalid"
+    """What the log is called where it signs: a domain name of the registrar's, or a URL without its
+    scheme. It cannot be changed once something was signed."""
     tls_certificate: Path | None = None
     """The server's certificate chain, PEM."""
     tls_key: Path | None = None
@@ -146,6 +149,13 @@ def _text(text: str) -> str:
     return text
 
 
+def _name(text: str) -> str:
+    # As the format of signed notes has it; the log's own id comes after it.
+    if not re.fullmatch(r"[^\s+]{1,200}", text) or not text.isprintable() or text.endswith("/"):
+        raise ValueError("must be 1 to 200 characters without blanks or +, and no / at the end")
+    return text
+
+
 def _path(text: str) -> Path:
     return Path(_text(text))
 
@@ -170,6 +180,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "master_key_file": _path,
     "catalogue": _file,
     "profiles": _folder,
+    "log_name": _name,
     "tls_certificate": _file,
     "tls_key": _file,
     "tls_client_ca": _file,

@@ -25,11 +25,13 @@ from consentsvc.rpc.consent_servicer import ConsentServicer
 from consentsvc.rpc.event_servicer import EventServicer
 from consentsvc.rpc.interceptors import Door
 from consentsvc.rpc.limits import MAX_MESSAGE_BYTES, RateLimit
+from consentsvc.rpc.proof_servicer import ProofServicer
 from consentsvc.rpc.publication_servicer import PublicationServicer
 from consentsvc.rpc.query_servicer import QueryServicer
 from consentsvc.rpc.rights_servicer import RightsServicer
 from consentsvc.rpc.tokens import Tokens
 from consentsvc.service import notices
+from consentsvc.service.checkpoints import Checkpoints
 from consentsvc.service.consents import Consents
 from consentsvc.service.expiry import Sweeper
 from consentsvc.service.following import Following
@@ -37,7 +39,9 @@ from consentsvc.service.links import Links
 from consentsvc.service.ports import Clock, EventStore
 from consentsvc.service.publications import Publications
 from consentsvc.service.queries import Queries
+from consentsvc.service.receipts import Receipts
 from consentsvc.service.rights import Rights
+from consentsvc.service.signing import Signer
 from consentsvc.storage.opening import SQLITE, open_store
 from consentsvc.storage.sqlite import SqliteEventStore
 from consentsvc.v1 import (
@@ -47,6 +51,8 @@ from consentsvc.v1 import (
     consent_query_service_pb2_grpc,
     consent_service_pb2,
     consent_service_pb2_grpc,
+    proof_service_pb2,
+    proof_service_pb2_grpc,
     publication_service_pb2,
     publication_service_pb2_grpc,
     subject_rights_service_pb2,
@@ -63,6 +69,7 @@ SERVICES = tuple(
         (publication_service_pb2, "PublicationService"),
         (consent_event_service_pb2, "ConsentEventService"),
         (subject_rights_service_pb2, "SubjectRightsService"),
+        (proof_service_pb2, "ProofService"),
     )
 )
 
@@ -88,6 +95,8 @@ _CONCURRENT_CALLS = 5_000
 _LAST_ANSWERS = 1.0
 
 _HEALTH_EVERY = 1.0
+# A checkpoint is a few hundred bytes that are kept for ever, and a receipt waits for one.
+_SIGNING_EVERY = timedelta(seconds=1)
 # A store that takes longer than this for its cheapest answer is no use to anybody.
 _HEALTH_ANSWER = 2.0
 _HEALTH_NAMES = ("", *SERVICES)
@@ -160,6 +169,9 @@ async def started(
     tokens = Tokens(store.store_id, store.secret("tokens"))
     links = Links(store.secret("links"))
     queries = Queries(store, catalogue, links, clock)
+    signer = Signer(_origin(settings, store), store.secret("checkpoint"))
+    checkpoints = Checkpoints(store, signer)
+    await checkpoints.check_origin()
     following = Following(store)
     rate = RateLimit(settings.rate) if settings.rate else None
     door = Door(rate, frozenset(SERVICES))
@@ -173,7 +185,11 @@ async def started(
     )
     consent_service_pb2_grpc.add_ConsentServiceServicer_to_server(
         ConsentServicer(
-            Consents(store, catalogue, profiles, links, clock), queries, catalogue, tokens
+            Consents(store, catalogue, profiles, links, clock),
+            queries,
+            Receipts(store, catalogue, checkpoints),
+            catalogue,
+            tokens,
         ),
         grpc_server,
     )
@@ -186,6 +202,9 @@ async def started(
     )
     subject_rights_service_pb2_grpc.add_SubjectRightsServiceServicer_to_server(
         RightsServicer(Rights(store, catalogue), tokens), grpc_server
+    )
+    proof_service_pb2_grpc.add_ProofServiceServicer_to_server(
+        ProofServicer(store, checkpoints), grpc_server
     )
     health = health_aio.HealthServicer()
     for name in _HEALTH_NAMES:
@@ -208,6 +227,7 @@ async def started(
             Sweeper(store, catalogue, clock).run(timedelta(seconds=settings.sweep_seconds)),
             name="expiry",
         ),
+        asyncio.create_task(checkpoints.run(_SIGNING_EVERY), name="checkpoints"),
     ]
     address = f"{settings.listen.rpartition(':')[0]}:{port}"
     _log.info("listening", address=address, published=published)
@@ -254,6 +274,11 @@ async def serve(settings: Settings, ready: Callable[[int], None] | None = None) 
             requests=statistics.requests,
             events=statistics.events,
         )
+
+
+def _origin(settings: Settings, store: EventStore) -> str:
+    """The name that the log signs under: its own, so that a restored one can have another."""
+    return f"{settings.log_name}/{store.store_id.hex()}"
 
 
 def _collect_seldom() -> None:

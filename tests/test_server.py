@@ -153,7 +153,7 @@ class TestStarting:
             "grpc.health.v1.Health",
             "grpc.reflection.v1alpha.ServerReflection",
         }
-        assert len(SERVICES) == 5
+        assert len(SERVICES) == 6
 
     async def test_port_taken(
         self, sqlite_store: EventStore, catalogue: Catalogue, clock: FakeClock

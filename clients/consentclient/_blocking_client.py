@@ -12,7 +12,16 @@ from consentclient._blocking_publications import BlockingPublicationCalls
 from consentclient._blocking_queries import BlockingQueryCalls
 from consentclient._channel import Connection
 from consentclient._enums import RevocationReason
-from consentclient._model import Actor, EventBatch, EventPage, Recorded, Scope, Updated
+from consentclient._model import (
+    Actor,
+    EventBatch,
+    EventPage,
+    InclusionProof,
+    Recorded,
+    Scope,
+    SignedCheckpoint,
+    Updated,
+)
 from consentclient._retry import USUAL, Retry
 
 
@@ -33,6 +42,22 @@ class BlockingEventCalls(BlockingCalls):
         return self._background.iterate(
             self._client.watch(start_position, cursor, progress_seconds)
         )
+
+
+class BlockingProofCalls(BlockingCalls):
+    """What an auditor asks for."""
+
+    def checkpoint(self, covering_position: int | None = None) -> SignedCheckpoint | None:
+        """See `AsyncConsentClient.checkpoint`."""
+        return self._background.run(self._client.checkpoint(covering_position))
+
+    def inclusion_proof(self, position: int, tree_size: int) -> InclusionProof:
+        """See `AsyncConsentClient.inclusion_proof`."""
+        return self._background.run(self._client.inclusion_proof(position, tree_size))
+
+    def consistency_proof(self, old_tree_size: int, new_tree_size: int) -> tuple[bytes, ...]:
+        """See `AsyncConsentClient.consistency_proof`."""
+        return self._background.run(self._client.consistency_proof(old_tree_size, new_tree_size))
 
 
 class BlockingRightsCalls(BlockingCalls):
@@ -97,6 +122,7 @@ class ConsentClient(
     BlockingPublicationCalls,
     BlockingEventCalls,
     BlockingRightsCalls,
+    BlockingProofCalls,
 ):
     """As `AsyncConsentClient`, for programs that wait, in a `with` block.
 

@@ -20,6 +20,7 @@ from consentclient._model import (
     Link,
     Notice,
     Purpose,
+    Receipt,
     Redeemed,
     Updated,
 )
@@ -238,3 +239,7 @@ class BlockingConsentCalls(BlockingCalls):
         pages = history_pages(self._connection, subject_id, at_least_as_fresh)
         for page in self._background.iterate(pages):
             yield from page
+
+    def receipt(self, subject_id: str, position: int) -> Receipt:
+        """See `AsyncConsentClient.receipt`."""
+        return self._background.run(self._client.receipt(subject_id, position))

@@ -12,6 +12,7 @@ from consentclient._retry import Attempts, Retry
 from consentsvc.v1.consent_event_service_pb2_grpc import ConsentEventServiceStub
 from consentsvc.v1.consent_query_service_pb2_grpc import ConsentQueryServiceStub
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceStub
+from consentsvc.v1.proof_service_pb2_grpc import ProofServiceStub
 from consentsvc.v1.publication_service_pb2_grpc import PublicationServiceStub
 from consentsvc.v1.subject_rights_service_pb2_grpc import SubjectRightsServiceStub
 
@@ -34,6 +35,7 @@ class Stubs(NamedTuple):
     events: ConsentEventServiceStub
     rights: SubjectRightsServiceStub
     publications: PublicationServiceStub
+    proofs: ProofServiceStub
 
 
 class Connection:
@@ -76,6 +78,7 @@ class Connection:
             ConsentEventServiceStub(channel),
             SubjectRightsServiceStub(channel),
             PublicationServiceStub(channel),
+            ProofServiceStub(channel),
         )
         self._opened = (channel, stubs)
 

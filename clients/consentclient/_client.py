@@ -8,13 +8,14 @@ import grpc
 from consentclient._channel import Connection
 from consentclient._consents import ConsentCalls
 from consentclient._events import EventCalls
+from consentclient._proofs import ProofCalls
 from consentclient._publications import PublicationCalls
 from consentclient._queries import QueryCalls
 from consentclient._retry import USUAL, Retry
 from consentclient._rights import RightsCalls
 
 
-class EveryCall(QueryCalls, ConsentCalls, PublicationCalls, EventCalls, RightsCalls):
+class EveryCall(QueryCalls, ConsentCalls, PublicationCalls, EventCalls, RightsCalls, ProofCalls):
     """The calls of all services."""
 
 

@@ -22,6 +22,7 @@ from consentclient._model import (
     Link,
     Notice,
     Purpose,
+    Receipt,
     Redeemed,
     Updated,
 )
@@ -252,6 +253,17 @@ class ConsentCalls(Calls):
                 skip=skip,
             ),
             incoming.history_page,
+        )
+
+    async def receipt(self, subject_id: str, position: int) -> Receipt:
+        """Proof of one of a subject's events; `EventUnknown` if it is not theirs.
+
+        Right after a write it waits for the log to be signed, about a second.
+        """
+        return await self._connection.call(
+            self._connection.stubs.consents.GetReceipt,
+            messages.GetReceiptRequest(subject_id=subject_id, position=position),
+            lambda answer: Receipt(answer.receipt, answer.consent_record),
         )
 
     async def _page(self, request: messages.ListConsentsRequest) -> tuple[Consents, str]:

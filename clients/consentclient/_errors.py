@@ -84,6 +84,10 @@ class RoleNotOffered(InvalidRequest):
     """Nobody who publishes the domain offers a consent to contacts in that role."""
 
 
+class EventUnknown(ConsentError):
+    """The subject has no event at that position."""
+
+
 class NoticeNotPublished(ConsentError):
     """The purpose has had no notice of that version in that locale."""
 

@@ -30,6 +30,7 @@ from consentclient._errors import AnswerNotUnderstood
 from consentsvc.v1 import consent_pb2 as messages
 from consentsvc.v1 import consent_service_pb2 as consent_messages
 from consentsvc.v1 import subject_rights_service_pb2 as rights_messages
+from consentsvc.v1.proof_service_pb2 import GetCheckpointResponse
 
 Changed: TypeAlias = (
     consent_messages.UpdateConsentsResponse | rights_messages.RevokeConsentsResponse
@@ -103,6 +104,13 @@ def redeemed(message: consent_messages.RedeemLinkResponse) -> model.Redeemed:
 def recorded(message: Stood) -> model.Recorded:
     """What became of a word about a subject as a whole."""
     return model.Recorded(_effect(message.effect), message.written_at)
+
+
+def checkpoint(message: GetCheckpointResponse) -> model.SignedCheckpoint | None:
+    """A signed state of the log, None before the first."""
+    if not message.checkpoint:
+        return None
+    return model.SignedCheckpoint(message.checkpoint, message.tree_size, message.verifier_key)
 
 
 def events(found: Iterable[messages.ConsentEvent]) -> tuple[model.ConsentEvent, ...]:

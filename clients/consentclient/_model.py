@@ -190,6 +190,34 @@ class Redeemed:
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """Proof of an event (c2sp.org/tlog-proof), and the same event for programs, as JSON-LD.
+
+    It holds the subject's data: it is theirs. `consentsvc proof verify` checks the text.
+    """
+
+    text: str
+    consent_record: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCheckpoint:
+    """A signed state of the log, its size, and the key that the service says it verifies with."""
+
+    text: str
+    tree_size: int
+    verifier_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """An event's header, and the hashes that lead from it to the root of a tree (RFC 6962)."""
+
+    header: bytes
+    hashes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """What became of a word about a subject as a whole."""
 

@@ -24,6 +24,7 @@ _BY_REASON: dict[str, type[ConsentError]] = {
     "SCOPE_NEEDED": errors.ScopeNeeded,
     "INVALID_SCOPE": errors.InvalidScope,
     "ROLE_NOT_OFFERED": errors.RoleNotOffered,
+    "EVENT_UNKNOWN": errors.EventUnknown,
     "NOTICE_NOT_PUBLISHED": errors.NoticeNotPublished,
     "LINK_UNKNOWN": errors.LinkUnknown,
     "CONFIRMATION_EXPIRED": errors.ConfirmationExpired,

@@ -27,6 +27,7 @@ from consentsvc.cli.consents import consents
 from consentsvc.cli.demo import demo
 from consentsvc.cli.events import events
 from consentsvc.cli.filtering import filter_command
+from consentsvc.cli.proof import proof
 from consentsvc.cli.publication import publication
 from consentsvc.cli.rights import rights
 from consentsvc.cli.running import run
@@ -57,6 +58,7 @@ _COMMANDS = (
     events,
     catalogue,
     publication,
+    proof,
     verify,
     demo,
 )

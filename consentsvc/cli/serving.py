@@ -72,6 +72,7 @@ def serve(port_file: Path | None, **given: object) -> None:
     from consentsvc.catalogue import CatalogueInvalid
     from consentsvc.domain.errors import Error
     from consentsvc.profiles import ProfilesInvalid
+    from consentsvc.service.checkpoints import CannotSign
     from consentsvc.service.notices import NoticesChanged
     from consentsvc.storage.errors import StoreRefused
 
@@ -89,7 +90,7 @@ def serve(port_file: Path | None, **given: object) -> None:
         uvloop.run(server.serve(settings, ready))
     except (CatalogueInvalid, ProfilesInvalid) as error:
         raise Ended(Exit.CONFIG, *map(str, error.mistakes)) from error
-    except (StoreRefused, NoticesChanged, server.CannotListen) as error:
+    except (StoreRefused, NoticesChanged, CannotSign, server.CannotListen) as error:
         raise Ended(Exit.CONFIG, str(error)) from error
     except OSError as error:
         raise Ended(

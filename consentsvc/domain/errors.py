@@ -108,6 +108,12 @@ class NoticeNotPublished(Error):
     reason = "NOTICE_NOT_PUBLISHED"
 
 
+class EventUnknown(Error):
+    """The subject has no event at that position: it is somebody else's, or nobody's."""
+
+    reason = "EVENT_UNKNOWN"
+
+
 class LinkUnknown(Error):
     """A link or confirmation token that this service did not make."""
 

@@ -5,6 +5,7 @@ from typing import Any
 from consentsvc.domain import identifiers
 from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.errors import InvalidRequest
+from consentsvc.domain.identifiers import Position
 from consentsvc.rpc import translate
 from consentsvc.rpc.limits import MAX_CHANGES, page_size, refuse_large
 from consentsvc.rpc.reading import at_least, page_start
@@ -14,6 +15,7 @@ from consentsvc.service.consents import Consents, UpdateConsents
 from consentsvc.service.links import LinkKind
 from consentsvc.service.ports import Stretch
 from consentsvc.service.queries import Queries
+from consentsvc.service.receipts import Receipts
 from consentsvc.v1 import consent_service_pb2 as messages
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceServicer
 
@@ -33,10 +35,16 @@ class ConsentServicer(ConsentServiceServicer):
     """Shows a customer's choices and changes them."""
 
     def __init__(
-        self, consents: Consents, queries: Queries, catalogue: Catalogue, tokens: Tokens
+        self,
+        consents: Consents,
+        queries: Queries,
+        receipts: Receipts,
+        catalogue: Catalogue,
+        tokens: Tokens,
     ) -> None:
         self._consents = consents
         self._queries = queries
+        self._receipts = receipts
         self._catalogue = catalogue
         self._tokens = tokens
 
@@ -160,6 +168,18 @@ class ConsentServicer(ConsentServiceServicer):
             next_page_token=self._tokens.make(kind, shown[-1].position) if more else "",
             read_at=self._tokens.make(Kind.FRESHNESS, page.head),
             total_size=page.total,
+        )
+
+    async def GetReceipt(
+        self, request: messages.GetReceiptRequest, context: Any
+    ) -> messages.GetReceiptResponse:
+        """See the proto."""
+        subject = identifiers.subject_id(request.subject_id)
+        if request.position < 1:
+            raise InvalidRequest.field("position", "must be 1 or more")
+        issued = await self._receipts.issue(subject, Position(request.position))
+        return messages.GetReceiptResponse(
+            receipt=str(issued.receipt), consent_record=issued.record
         )
 
 

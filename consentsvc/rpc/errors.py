@@ -21,6 +21,7 @@ _STATUS: dict[type[errors.Error], StatusCode] = {
     errors.InvalidScope: StatusCode.INVALID_ARGUMENT,
     errors.RoleNotOffered: StatusCode.INVALID_ARGUMENT,
     errors.NoticeNotPublished: StatusCode.NOT_FOUND,
+    errors.EventUnknown: StatusCode.NOT_FOUND,
     errors.LinkUnknown: StatusCode.NOT_FOUND,
     errors.ConfirmationExpired: StatusCode.FAILED_PRECONDITION,
     errors.ConfirmationVoid: StatusCode.FAILED_PRECONDITION,

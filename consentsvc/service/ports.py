@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from consentsvc.domain.consent import NOTHING_KNOWN, NOTHING_STANDS, Consent, Standing
+from consentsvc.domain.encoding import Opened
 from consentsvc.domain.events import Event, NewEvent, NoticeRef
 from consentsvc.domain.identifiers import (
     CallerId,
@@ -98,6 +99,21 @@ class Stretch(NamedTuple):
     past: Position | None = None
     skip: int = 0
     newest_first: bool = False
+
+
+class SignedCheckpoint(NamedTuple):
+    """A state of the log that was signed: its size, the root of its tree, and the signed note."""
+
+    size: Position
+    root: bytes
+    note: str
+
+
+class Leaf(NamedTuple):
+    """An event as the tree has it: the header that its leaf is the hash of, and what is below."""
+
+    header: bytes
+    opened: Opened
 
 
 class Published(NamedTuple):
@@ -286,6 +302,26 @@ class EventStore(Protocol):
 
     async def consistency_proof(self, old: Position, new: Position) -> list[bytes]:
         """Proves that the tree over the first `new` events begins with that over `old` of them."""
+        ...
+
+    async def leaf(self, subject: SubjectId, position: Position) -> Leaf | None:
+        """Reads one event of a subject; None if it is somebody else's, or there is none."""
+        ...
+
+    async def keep_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
+        """Keeps a checkpoint for ever, with the log and, as the last one, with the keys.
+
+        MUST be durable when it returns; nobody is shown a checkpoint before. From then on a log
+        that does not have what was signed is not opened. Keeping one again changes nothing.
+        """
+        ...
+
+    async def last_checkpoint(self) -> SignedCheckpoint | None:
+        """Reads the largest checkpoint that is kept."""
+        ...
+
+    async def covering_checkpoint(self, position: Position) -> SignedCheckpoint | None:
+        """Reads the smallest checkpoint that has the event at a position; None if none has yet."""
         ...
 
     async def published(self) -> list[Published]:

@@ -1,42 +1,26 @@
-"""The canonical form of an event: a header without personal data, and a sealed personal part.
-
-The header is JSON with sorted keys, no blanks and ASCII only, so that anybody can read it and
-everybody encodes it alike. It commits to the personal part twice: by an HMAC under a random salt,
-which can be opened to prove the content, and by the hash of the sealed bytes, which finds a change
-without any key. Both are worthless to somebody who guesses the content.
-"""
+"""Personal parts, sealed under their subject's key."""
 
 import hashlib
 import hmac
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from consentsvc.domain.events import (
-    Actor,
-    ActorKind,
-    Event,
-    EventKind,
-    Evidence,
-    NoticeRef,
-    Personal,
-    PublicationReport,
-    ReportOutcome,
-    RevocationReason,
-    Signal,
+from consentsvc.domain.canonical import Damaged
+from consentsvc.domain.encoding import (
+    SALT_BYTES,
+    Header,
+    Opened,
+    commitment,
+    personal_part,
+    read_personal_part,
 )
-from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
-from consentsvc.domain.instants import Instant
-from consentsvc.domain.scope import ContactField, ContactId, DomainName, Reach, Role, Scope
-from consentsvc.storage.canonical import SCHEMA, Damaged, canonical, optional, read_fields, typed
+from consentsvc.domain.events import Event, Personal
+from consentsvc.domain.identifiers import Pseudonym, PurposeId
 
-SALT_BYTES = 32
 NONCE_BYTES = 12
 KEY_BYTES = 32
-PSEUDONYM_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +40,15 @@ def seal(
     nonce: bytes,
 ) -> Sealed:
     """Seals a personal part under a subject's key. Salt and nonce are random and used once."""
-    plain = canonical(_personal_fields(personal))
+    plain = personal_part(personal)
     associated = _associated(pseudonym, purpose, nonce)
     data = nonce + AESGCM(key).encrypt(nonce, salt + plain, associated)
-    return Sealed(hmac.digest(salt, plain, "sha256"), data)
+    return Sealed(commitment(salt, plain), data)
 
 
-def unseal(
-    data: bytes, key: bytes, pseudonym: Pseudonym, purpose: PurposeId | None, commitment: bytes
-) -> Personal:
+def open_sealed(
+    data: bytes, key: bytes, pseudonym: Pseudonym, purpose: PurposeId | None, committed: bytes
+) -> Opened:
     """Opens a personal part, making sure that it is the one that the header commits to."""
     nonce, sealed = data[:NONCE_BYTES], data[NONCE_BYTES:]
     try:
@@ -72,49 +56,16 @@ def unseal(
     except (InvalidTag, ValueError) as error:
         raise Damaged("the personal part does not open with its subject's key") from error
     salt, plain = opened[:SALT_BYTES], opened[SALT_BYTES:]
-    if not hmac.compare_digest(hmac.digest(salt, plain, "sha256"), commitment):
+    if not hmac.compare_digest(commitment(salt, plain), committed):
         raise Damaged("the personal part is not the one that the header commits to")
-    return _personal(plain)
+    return Opened(salt, plain)
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """Everything about an event that is not about a person, and what it says of the rest.
-
-    `event` is without its personal part. The commitment, the hash of the sealed bytes and the
-    event's pseudonym are there together, or none of them is.
-    """
-
-    event: Event
-    commitment: bytes | None = None
-    sealed_sha256: bytes | None = None
-
-    def encode(self) -> bytes:
-        """The canonical bytes: the only ones that `read_header` and the tree are made for."""
-        event = self.event
-        fields: dict[str, Any] = {
-            "kind": event.kind.value,
-            "position": event.position,
-            "recorded_at": event.recorded_at,
-            "schema": SCHEMA,
-        }
-        if event.purpose is not None:
-            fields["purpose"] = event.purpose
-        if event.notice is not None:
-            fields["notice"] = {
-                "locale": event.notice.locale,
-                "sha256": event.notice.sha256.hex(),
-                "version": event.notice.version,
-            }
-        if event.refers_to is not None:
-            fields["refers_to"] = event.refers_to
-        if event.signal is not None:
-            fields["signal"] = event.signal.value
-        if event.pseudonym is not None and self.commitment and self.sealed_sha256:
-            fields["pseudonym"] = event.pseudonym.hex()
-            fields["commitment"] = self.commitment.hex()
-            fields["sealed_sha256"] = self.sealed_sha256.hex()
-        return canonical(fields)
+def unseal(
+    data: bytes, key: bytes, pseudonym: Pseudonym, purpose: PurposeId | None, committed: bytes
+) -> Personal:
+    """Opens a personal part as `open_sealed` does, and reads it."""
+    return read_personal_part(open_sealed(data, key, pseudonym, purpose, committed).personal)
 
 
 def header(event: Event, sealed: Sealed | None) -> bytes:
@@ -124,190 +75,11 @@ def header(event: Event, sealed: Sealed | None) -> bytes:
     return Header(event, sealed.commitment, sealed_hash(sealed.data)).encode()
 
 
-def read_header(data: bytes) -> Header:
-    """Decodes a header; raises `Damaged` for bytes that no header ever had."""
-    fields = read_fields(data, "the header is not one")
-    try:
-        personal = [name in fields for name in ("pseudonym", "commitment", "sealed_sha256")]
-        if any(personal) and not all(personal):
-            raise Damaged("the header tells half of what belongs to a personal part")
-        notice = fields.get("notice")
-        event = Event(
-            position=Position(typed(fields["position"], int)),
-            recorded_at=Instant(typed(fields["recorded_at"], int)),
-            kind=EventKind(fields["kind"]),
-            purpose=optional(fields.get("purpose"), str, PurposeId),
-            pseudonym=optional(fields.get("pseudonym"), str, _pseudonym),
-            notice=None if notice is None else _notice(notice),
-            refers_to=optional(fields.get("refers_to"), int, Position),
-            personal=None,
-            signal=optional(fields.get("signal"), str, Signal),
-        )
-        return Header(
-            event,
-            optional(fields.get("commitment"), str, _sha256),
-            optional(fields.get("sealed_sha256"), str, _sha256),
-        )
-    except (ValueError, KeyError, TypeError) as error:
-        raise Damaged("the header is not one") from error
-
-
 def sealed_hash(data: bytes) -> bytes:
     """Hashes the sealed bytes of a personal part."""
     return hashlib.sha256(data).digest()
 
 
-def _notice(fields: Any) -> NoticeRef:
-    return NoticeRef(
-        typed(fields["version"], str), typed(fields["locale"], str), _sha256(fields["sha256"])
-    )
-
-
-def _pseudonym(text: str) -> Pseudonym:
-    return Pseudonym(_unhex(text, PSEUDONYM_BYTES))
-
-
-def _sha256(text: str) -> bytes:
-    return _unhex(text, 32)
-
-
-def _unhex(text: str, length: int) -> bytes:
-    data = bytes.fromhex(text)
-    if len(data) != length:
-        raise ValueError(f"{length} bytes expected")
-    return data
-
-
 def _associated(pseudonym: Pseudonym, purpose: PurposeId | None, nonce: bytes) -> bytes:
     # Fixed lengths around the one part of free length: no two triples have one encoding.
     return pseudonym + (purpose or "").encode("ascii") + nonce
-
-
-def _personal_fields(personal: Personal) -> dict[str, Any]:
-    actor: dict[str, Any] = {"kind": personal.actor.kind.value}
-    if personal.actor.id is not None:
-        actor["id"] = personal.actor.id
-    evidence = personal.evidence
-    fields: dict[str, Any] = {
-        "actor": actor,
-        "channel": personal.channel,
-        "schema": SCHEMA,
-        "subject": personal.subject,
-    }
-    shown = {
-        "action": evidence.action,
-        "form_version": evidence.form_version,
-        "ip_address": evidence.ip_address,
-        "session_reference": evidence.session_reference,
-        "user_agent": evidence.user_agent,
-    }
-    shown = {name: value for name, value in shown.items() if value is not None}
-    if shown:
-        fields["evidence"] = shown
-    if personal.claimed_at is not None:
-        fields["claimed_at"] = personal.claimed_at
-    if personal.revocation is not None:
-        fields["revocation"] = personal.revocation.value
-    if personal.scope is not None:
-        fields["scope"] = _scope_fields(personal.scope)
-    if personal.report is not None:
-        fields["report"] = _report_fields(personal.report)
-    return fields
-
-
-def _personal(plain: bytes) -> Personal:
-    fields = read_fields(plain, "the personal part cannot be read")
-    try:
-        actor = fields["actor"]
-        return Personal(
-            subject=SubjectId(typed(fields["subject"], str)),
-            actor=Actor(ActorKind(actor["kind"]), optional(actor.get("id"), str, ActorId)),
-            channel=typed(fields["channel"], str),
-            evidence=Evidence(**fields.get("evidence", {})),
-            claimed_at=optional(fields.get("claimed_at"), int, Instant),
-            revocation=optional(fields.get("revocation"), str, RevocationReason),
-            scope=optional(fields.get("scope"), dict, _scope),
-            report=optional(fields.get("report"), dict, _report),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Damaged("the personal part cannot be read") from error
-
-
-def reach_fields(reach: Reach) -> dict[str, str]:
-    """What JSON holds of a reach: the parts that it has.
-
-    Raises `ValueError` for one that is none: what nobody could read must not be written.
-    """
-    if not reach.sound or "" in reach:
-        raise ValueError("a reach is account, contact, domain or role, each inside the one before")
-    parts = (reach.contact, reach.domain, reach.role and reach.role.value)
-    return {name: part for name, part in zip(_REACH, parts, strict=True) if part is not None}
-
-
-def read_reach(fields: dict[str, Any]) -> Reach:
-    """Turns them back into the reach; raises what `typed` does, or `ValueError`."""
-    reach = Reach(
-        optional(fields.get("contact"), str, ContactId),
-        optional(fields.get("domain"), str, DomainName),
-        optional(fields.get("role"), str, Role),
-    )
-    # One more part than is understood could only make it reach less far than was read.
-    if len(fields) != len(_REACH) - reach.count(None) or not reach.sound or "" in reach:
-        raise ValueError("no such reach")
-    return reach
-
-
-_REACH = ("contact", "domain", "role")
-
-
-def field_names(fields: Iterable[ContactField]) -> list[str]:
-    """What JSON holds of a set of fields."""
-    return sorted(field.value for field in fields)
-
-
-def read_field_names(names: object) -> frozenset[ContactField]:
-    """Turns them back into the set; raises what `typed` does, or `ValueError`."""
-    fields = frozenset(ContactField(name) for name in typed(names, list))
-    if field_names(fields) != names:
-        raise ValueError("the fields are not in their order")
-    return fields
-
-
-def _scope_fields(scope: Scope) -> dict[str, Any]:
-    if not scope.fields:
-        raise ValueError("a scope names its fields: none never means all")
-    return {**reach_fields(scope.reach), "fields": field_names(scope.fields)}
-
-
-def _scope(fields: dict[str, Any]) -> Scope:
-    named = read_field_names(fields["fields"])
-    if not named:
-        raise ValueError("a scope names its fields: none never means all")
-    return Scope(read_reach({one: fields[one] for one in fields if one != "fields"}), named)
-
-
-def _report_fields(report: PublicationReport) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "outcome": report.outcome.value,
-        "reach": reach_fields(report.reach),
-        "published": field_names(report.published),
-        "registry": report.registry,
-        "resolved_at": report.resolved_at,
-    }
-    if report.code is not None:
-        fields["code"] = report.code
-    return fields
-
-
-def _report(fields: dict[str, Any]) -> PublicationReport:
-    report = PublicationReport(
-        ReportOutcome(fields["outcome"]),
-        typed(fields["registry"], str),
-        read_reach(fields["reach"]),
-        Position(typed(fields["resolved_at"], int)),
-        read_field_names(fields["published"]),
-        optional(fields.get("code"), int, int),
-    )
-    if _report_fields(report) != fields:
-        raise ValueError("no such report")
-    return report

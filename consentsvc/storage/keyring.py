@@ -10,9 +10,10 @@ from collections.abc import Callable, Collection, Sequence
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from consentsvc.domain.canonical import Damaged
+from consentsvc.domain.encoding import PSEUDONYM_BYTES
 from consentsvc.domain.identifiers import Pseudonym, SubjectId
-from consentsvc.storage.canonical import Damaged
-from consentsvc.storage.codec import KEY_BYTES, NONCE_BYTES, PSEUDONYM_BYTES
+from consentsvc.storage.codec import KEY_BYTES, NONCE_BYTES
 from consentsvc.storage.database import writing
 
 _CHECK = b"consentsvc master key"

@@ -1,6 +1,7 @@
 """The reference store: the port's promises in plain Python, for tests and for reading."""
 
 import asyncio
+import hashlib
 import secrets
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Sequence
@@ -16,6 +17,7 @@ from consentsvc.domain.consent import (
     fold,
     fold_standing,
 )
+from consentsvc.domain.encoding import SALT_BYTES, Header, Opened, commitment, personal_part
 from consentsvc.domain.errors import PositionUnknown
 from consentsvc.domain.events import STANDINGS, Event, EventKind, NewEvent, NoticeRef
 from consentsvc.domain.identifiers import (
@@ -37,6 +39,7 @@ from consentsvc.service.ports import (
     Due,
     History,
     Inquiry,
+    Leaf,
     Page,
     Published,
     Question,
@@ -44,11 +47,11 @@ from consentsvc.service.ports import (
     Records,
     Remembered,
     Request,
+    SignedCheckpoint,
     Stretch,
     SubjectRecord,
     Transaction,
 )
-from consentsvc.storage.codec import Header
 from consentsvc.storage.scopes import STATELESS, running, scope_of, take
 
 T = TypeVar("T")
@@ -65,6 +68,7 @@ class _State:
     standings: dict[Pseudonym, Standing] = field(default_factory=dict)
     requests: dict[tuple[CallerId, RequestId], tuple[bytes, bytes]] = field(default_factory=dict)
     notices: list[Published] = field(default_factory=list)
+    leaves: list[tuple[bytes, Opened | None]] = field(default_factory=list)
 
 
 class MemoryEventStore:
@@ -80,6 +84,7 @@ class MemoryEventStore:
         self._pseudonyms: dict[SubjectId, Pseudonym] = {}
         self._subjects: dict[Pseudonym, SubjectId] = {}
         self._secrets: dict[str, bytes] = {}
+        self._checkpoints: dict[Position, SignedCheckpoint] = {}
         self._grown = asyncio.Event()
 
     @property
@@ -96,7 +101,7 @@ class MemoryEventStore:
     ) -> T:
         """See `EventStore.write`. Nothing here waits, so a cancel finds it undone or done."""
         pseudonyms = self._ensured(subjects)
-        layer = _Layer(self._state, self._clock, pseudonyms)
+        layer = _Layer(self._state, self._clock, pseudonyms, self._random_bytes)
         result = work(layer)
         layer.merge()
         self._grown.set()
@@ -164,7 +169,7 @@ class MemoryEventStore:
         return History(found, len(theirs), self._head)
 
     async def header(self, position: Position) -> bytes:
-        """See `EventStore.header`. Nothing is sealed here, so that it commits to nothing."""
+        """See `EventStore.header`."""
         return self._headers(position)[-1]
 
     async def tree_root(self, size: Position) -> bytes:
@@ -178,6 +183,25 @@ class MemoryEventStore:
     async def consistency_proof(self, old: Position, new: Position) -> list[bytes]:
         """See `EventStore.consistency_proof`."""
         return merkle.proof(merkle.consistency_nodes(old, new), self._tree(new)[1])
+
+    async def leaf(self, subject: SubjectId, position: Position) -> Leaf | None:
+        """See `EventStore.leaf`."""
+        theirs = {event.position for event in self._history(subject)}
+        header, opened = self._state.leaves[position - 1] if position in theirs else (b"", None)
+        return None if opened is None else Leaf(header, opened)
+
+    async def keep_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
+        """See `EventStore.keep_checkpoint`. Kept as long as the log is."""
+        self._checkpoints[checkpoint.size] = checkpoint
+
+    async def last_checkpoint(self) -> SignedCheckpoint | None:
+        """See `EventStore.last_checkpoint`."""
+        return self._checkpoints[max(self._checkpoints)] if self._checkpoints else None
+
+    async def covering_checkpoint(self, position: Position) -> SignedCheckpoint | None:
+        """See `EventStore.covering_checkpoint`."""
+        covering = [size for size in self._checkpoints if size >= position]
+        return self._checkpoints[min(covering)] if covering else None
 
     async def published(self) -> list[Published]:
         """See `EventStore.published`."""
@@ -233,7 +257,7 @@ class MemoryEventStore:
     def _headers(self, size: Position) -> list[bytes]:
         if size > self._head:
             raise PositionUnknown("past the end of the log")
-        return [Header(one).encode() for one in self._state.events[:size]]
+        return [header for header, _ in self._state.leaves[:size]]
 
     def _tree(self, size: Position) -> tuple[Frontier, dict[Node, bytes]]:
         leaves = list(map(merkle.leaf_hash, self._headers(size)))
@@ -300,7 +324,14 @@ def _position(event: Event) -> Position:
 class _Layer:
     """One request's events and states, above those of the log until they are merged into it."""
 
-    def __init__(self, below: _State, clock: Clock, pseudonyms: dict[SubjectId, Pseudonym]) -> None:
+    def __init__(
+        self,
+        below: _State,
+        clock: Clock,
+        pseudonyms: dict[SubjectId, Pseudonym],
+        random_bytes: Callable[[int], bytes],
+    ) -> None:
+        self._random_bytes = random_bytes
         self._below = below
         self._mine = _State()
         self._pseudonyms = pseudonyms
@@ -370,7 +401,16 @@ class _Layer:
                     if sayings:
                         self._mine.sayings[pseudonym, event.purpose] = sayings
         self._mine.events.append(placed)
+        self._mine.leaves.append(self._leaf(placed))
         return position
+
+    def _leaf(self, event: Event) -> tuple[bytes, Opened | None]:
+        """Encodes an event. Nobody but the process can read it: its personal part stays open."""
+        if event.personal is None:
+            return Header(event).encode(), None
+        opened = Opened(self._random_bytes(SALT_BYTES), personal_part(event.personal))
+        sealed = hashlib.sha256(opened.salt + opened.personal).digest()
+        return Header(event, commitment(*opened), sealed).encode(), opened
 
     def published(self) -> list[Published]:
         """See `Transaction.published`."""
@@ -404,3 +444,4 @@ class _Layer:
         self._below.standings.update(self._mine.standings)
         self._below.requests.update(self._mine.requests)
         self._below.notices.extend(self._mine.notices)
+        self._below.leaves.extend(self._mine.leaves)

@@ -16,12 +16,13 @@ from typing import Any, NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from consentsvc.domain.canonical import SCHEMA, Damaged, canonical, read_fields
+from consentsvc.domain.encoding import field_names, reach_fields, read_reach
 from consentsvc.domain.events import DENIALS, EventKind, NoticeRef
 from consentsvc.domain.identifiers import Pseudonym, PurposeId
 from consentsvc.domain.publication.choices import Mark, Said, Sayings
 from consentsvc.domain.scope import ContactField, Reach
-from consentsvc.storage.canonical import SCHEMA, Damaged, canonical, read_fields
-from consentsvc.storage.codec import NONCE_BYTES, field_names, reach_fields, read_reach
+from consentsvc.storage.codec import NONCE_BYTES
 from consentsvc.storage.scopes import marks_of
 
 Notice = Callable[[int | None], NoticeRef | None]

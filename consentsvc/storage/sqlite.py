@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
+from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.errors import PositionUnknown, StoreUnavailable
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
@@ -18,22 +19,24 @@ from consentsvc.service.ports import (
     Due,
     History,
     Inquiry,
+    Leaf,
     Page,
     Published,
     Question,
     Records,
+    SignedCheckpoint,
     Stretch,
     SubjectRecord,
     Transaction,
 )
 from consentsvc.storage import (
+    sqlite_checkpoints,
     sqlite_choices,
     sqlite_due,
     sqlite_reads,
     sqlite_states,
     sqlite_tree,
 )
-from consentsvc.storage.canonical import Damaged
 from consentsvc.storage.database import Database, reading, writing
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.group_commit import Failed, GroupCommit
@@ -196,6 +199,34 @@ class SqliteEventStore:
     async def consistency_proof(self, old: Position, new: Position) -> list[bytes]:
         """See `EventStore.consistency_proof`."""
         return await self._read_tree(lambda raw: sqlite_tree.consistency_proof(raw, old, new), new)
+
+    async def leaf(self, subject: SubjectId, position: Position) -> Leaf | None:
+        """See `EventStore.leaf`."""
+        return await self._read(
+            self._pages, lambda raw: sqlite_reads.leaf(raw, self._keyring, subject, position)
+        )
+
+    async def keep_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
+        """See `EventStore.keep_checkpoint`."""
+
+        def keep(raw: sqlite3.Connection) -> None:
+            self._refuse_other_files()
+            sqlite_checkpoints.keep(raw, checkpoint)
+
+        try:
+            await self._writer.run(keep)
+        except (sqlite3.Error, Damaged) as error:
+            raise _not_written(error) from error
+
+    async def last_checkpoint(self) -> SignedCheckpoint | None:
+        """See `EventStore.last_checkpoint`."""
+        return await self._read(self._checks, sqlite_checkpoints.last)
+
+    async def covering_checkpoint(self, position: Position) -> SignedCheckpoint | None:
+        """See `EventStore.covering_checkpoint`."""
+        return await self._read(
+            self._checks, lambda raw: sqlite_checkpoints.covering(raw, position)
+        )
 
     async def published(self) -> list[Published]:
         """See `EventStore.published`."""

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 
 from consentsvc.domain.consent import NOTHING_STANDS, Consent, Standing, fold, fold_standing
+from consentsvc.domain.encoding import PSEUDONYM_BYTES
 from consentsvc.domain.identifiers import Position, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.domain.publication.choices import SILENT, Choices, Sayings
 from consentsvc.domain.scope import Reach
 from consentsvc.service.ports import ChoiceRecords, Inquiry
 from consentsvc.storage import sqlite_reads
-from consentsvc.storage.codec import PSEUDONYM_BYTES
 from consentsvc.storage.database import reading
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.scoped_codec import (

@@ -8,10 +8,10 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from consentsvc.storage import sqlite_tree
-from consentsvc.storage.canonical import Damaged
+from consentsvc.domain.canonical import Damaged
+from consentsvc.storage import sqlite_checkpoints, sqlite_tree
 from consentsvc.storage.codec import KEY_BYTES
-from consentsvc.storage.database import connect, writing
+from consentsvc.storage.database import attach_keys, connect, writing
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.migrations import migrate
@@ -20,6 +20,9 @@ from consentsvc.storage.sqlite_requests import Requests
 # What links, request ids and tokens are made with: were one made anew, every link that was ever
 # sent would be dead, and every repeat would count as new.
 SECRETS = ("links", "requests", "tokens")
+
+# What checkpoints are signed with. A store of before the first is given it.
+CHECKPOINT = "checkpoint"
 
 
 class Files(NamedTuple):
@@ -46,7 +49,7 @@ def prepare(
             _refuse_without_keys(log, keys)
         keyring = Keyring(_master_key(log, keys, master_key_file, random_bytes), random_bytes)
         store_id, opened = _prepare_keys(log, keys, keyring)
-        _prepare_log(log, store_id, Requests(opened["requests"]))
+        _prepare_log(log, keys, store_id, Requests(opened["requests"]))
     except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
         # The last is what Python makes of a message of SQLite's that quotes damaged text.
         raise StoreRefused(f"{log}: {error}") from error
@@ -84,6 +87,8 @@ def _prepare_keys(log: Path, keys: Path, keyring: Keyring) -> tuple[bytes, dict[
                     raise StoreRefused(f"{keys} is empty and {log} is not: restore {keys}")
                 keyring.make_identity(connection)
                 keyring.make_secrets(connection, SECRETS)
+            if not _knows_secret(connection, CHECKPOINT) and not _has_signed(connection):
+                keyring.make_secrets(connection, [CHECKPOINT])
             store_id, check = connection.execute(
                 "SELECT store_id, master_check FROM identity"
             ).fetchone()
@@ -94,7 +99,7 @@ def _prepare_keys(log: Path, keys: Path, keyring: Keyring) -> tuple[bytes, dict[
                 raise StoreRefused(
                     f"the master key does not open {keys}: restore the one that it was made with"
                 ) from error
-            if missing := [name for name in SECRETS if name not in opened]:
+            if missing := [name for name in (*SECRETS, CHECKPOINT) if name not in opened]:
                 raise StoreRefused(f"{keys} has lost its {', '.join(missing)} secret: restore it")
             used = connection.execute("SELECT 1 FROM subject LIMIT 1").fetchone() is not None
     # Nobody has a key before the log has its name. Were it made anew now, what people said would
@@ -105,6 +110,15 @@ def _prepare_keys(log: Path, keys: Path, keyring: Keyring) -> tuple[bytes, dict[
     if used and _named_in(log) is None:
         raise StoreRefused(f"{keys} has been used but {log} is not its log: restore {log}")
     return store_id, opened
+
+
+def _knows_secret(connection: sqlite3.Connection, name: str) -> bool:
+    row = connection.execute("SELECT 1 FROM secret WHERE name = ?", (name,)).fetchone()
+    return row is not None
+
+
+def _has_signed(connection: sqlite3.Connection) -> bool:
+    return connection.execute("SELECT 1 FROM last_checkpoint").fetchone() is not None
 
 
 def _named_in(log: Path) -> bytes | None:
@@ -125,12 +139,13 @@ def _named_in(log: Path) -> bytes | None:
     return store_id
 
 
-def _prepare_log(log: Path, store_id: bytes, requests: Requests) -> None:
+def _prepare_log(log: Path, keys: Path, store_id: bytes, requests: Requests) -> None:
     if _named_in(log) not in {None, store_id}:
         raise _of_another(log)
     _create(log, _empty_database)
     with _database(log) as connection:
         migrate(connection, "sqlite")
+        attach_keys(connection, keys, "rw")
         with writing(connection):
             row = connection.execute("SELECT store_id FROM identity").fetchone()
             if row is None:
@@ -140,6 +155,7 @@ def _prepare_log(log: Path, store_id: bytes, requests: Requests) -> None:
             try:
                 requests.number(connection)
                 sqlite_tree.grow(connection)
+                sqlite_checkpoints.reconcile(connection)
             except Damaged as error:
                 raise StoreRefused(f"{log}: {error}: restore it") from error
 

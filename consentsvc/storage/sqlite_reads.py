@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.consent import (
     NOTHING_KNOWN,
     NOTHING_STANDS,
@@ -12,11 +13,13 @@ from consentsvc.domain.consent import (
     fold,
     fold_standing,
 )
+from consentsvc.domain.encoding import read_header
 from consentsvc.domain.events import Event, NoticeRef
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.service.ports import (
     History,
+    Leaf,
     Page,
     Published,
     Question,
@@ -26,7 +29,6 @@ from consentsvc.service.ports import (
     SubjectRecord,
 )
 from consentsvc.storage import codec
-from consentsvc.storage.canonical import Damaged
 from consentsvc.storage.database import reading
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.scoped_codec import Owner
@@ -119,7 +121,7 @@ def _folded(
             (pseudonym, until),
         ).fetchall()
         for (header,) in rows:
-            event = codec.read_header(header).event
+            event = read_header(header).event
             standing = fold_standing(standing, event)
             if event.purpose == purpose:
                 consent = fold(consent, event)
@@ -278,7 +280,7 @@ def _opened(
     keys: dict[Pseudonym, bytes] = {}
     opened = []
     for data, sealed in rows:
-        header = codec.read_header(data)
+        header = read_header(data)
         event = header.event
         if event.pseudonym is not None:
             if event.pseudonym not in keys:
@@ -291,6 +293,26 @@ def _opened(
             event = replace(event, personal=personal)
         opened.append(event)
     return opened
+
+
+def leaf(
+    connection: sqlite3.Connection, keyring: Keyring, subject: SubjectId, position: Position
+) -> Leaf | None:
+    """Reads one event of a subject as the tree has it."""
+    with reading(connection):
+        pseudonym = Keyring.pseudonyms(connection, [subject]).get(subject)
+        row = connection.execute(
+            f"{_EVENTS} WHERE event.pseudonym = ? AND event.position = ?",
+            (pseudonym, min(position, _LAST)),
+        ).fetchone()
+        if pseudonym is None or row is None:
+            return None
+        data, sealed = row
+        header = read_header(data)
+        if sealed is None or header.commitment is None:
+            raise Damaged(f"no personal part at position {position}")
+        key, purpose = keyring.key(connection, pseudonym), header.event.purpose
+        return Leaf(data, codec.open_sealed(sealed, key, pseudonym, purpose, header.commitment))
 
 
 def published(connection: sqlite3.Connection) -> list[Published]:

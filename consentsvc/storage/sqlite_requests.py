@@ -12,10 +12,10 @@ from typing import Any
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from consentsvc.domain.canonical import Damaged
+from consentsvc.domain.encoding import PSEUDONYM_BYTES
 from consentsvc.domain.identifiers import Position, Pseudonym
 from consentsvc.service.ports import Remembered, Request
-from consentsvc.storage.canonical import Damaged
-from consentsvc.storage.codec import PSEUDONYM_BYTES
 
 COLUMNS = "id_digest, content_digest, pseudonym, position, answer, mac"
 """What `Requests.check` looks at, in that order."""

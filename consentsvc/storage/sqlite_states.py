@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Any
 
+from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.consent import (
     NOTHING_KNOWN,
     NOTHING_STANDS,
@@ -18,7 +19,6 @@ from consentsvc.domain.consent import (
 )
 from consentsvc.domain.events import EventKind, NoticeRef
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId
-from consentsvc.storage.canonical import Damaged
 
 CONSENT_COLUMNS = (
     "position, choice_kind, choice_position, chosen_at, choice_notice, choice_expired,"

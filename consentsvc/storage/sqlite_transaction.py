@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable
 
 from consentsvc.domain.consent import Consent, Standing, fold, fold_standing
+from consentsvc.domain.encoding import SALT_BYTES
 from consentsvc.domain.events import STANDINGS, Event, EventKind, NewEvent, NoticeRef
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
@@ -133,7 +134,7 @@ class SqliteTransaction:
             self._key(event.pseudonym),
             event.pseudonym,
             event.purpose,
-            self._random_bytes(codec.SALT_BYTES),
+            self._random_bytes(SALT_BYTES),
             self._random_bytes(codec.NONCE_BYTES),
         )
 

@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from consentsvc.domain import merkle
+from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.identifiers import Position
 from consentsvc.domain.merkle import Frontier, Node
-from consentsvc.storage.canonical import Damaged
 
 _HASH_BYTES = 32
 

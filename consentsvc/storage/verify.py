@@ -12,13 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.catalogue import Notice
+from consentsvc.domain.encoding import Header, read_header
 from consentsvc.domain.events import Event, EventKind, NoticeRef
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.merkle import leaf_hash
-from consentsvc.storage import sqlite_files, verify_states
-from consentsvc.storage.canonical import Damaged
-from consentsvc.storage.codec import Header, read_header, sealed_hash, unseal
+from consentsvc.storage import sqlite_files, verify_checkpoints, verify_states
+from consentsvc.storage.codec import sealed_hash, unseal
 from consentsvc.storage.database import attach_keys, connect, reading
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.keyring import Keyring
@@ -92,10 +93,10 @@ def verify(
             with found.unreadable(name):
                 _check_file(connection, schema, folder, name, found)
         opens = False
-        requests: Requests | None = None
+        secrets: dict[str, bytes | None] = {}
         with found.unreadable("identity"):
             opens = _check_identity(connection, keyring, found)
-            requests = _check_secrets(connection, keyring, found) if opens else None
+            secrets = _check_secrets(connection, keyring, found) if opens else {}
         events = _Events(connection, keyring if opens else None, found, work)
         with found.unreadable("event", lambda: Position(events.last + 1)):
             events.check()
@@ -104,6 +105,9 @@ def verify(
         with found.unreadable("notice"):
             _check_orphans(connection, "notice", found)
             _check_notices(connection, found)
+        with found.unreadable("checkpoint"), reading(connection):
+            seed = secrets.get(sqlite_files.CHECKPOINT)
+            verify_checkpoints.check(connection, seed, found.state)
         with found.unreadable("consent"):
             scoped = ScopedStates(
                 connection, keyring if opens else None, events.scoped, found.state
@@ -111,7 +115,7 @@ def verify(
             verify_states.check(connection, found.state, work.advance, scoped)
         unsealed = 0
         with found.unreadable("request"):
-            unsealed = _check_requests(connection, requests, found)
+            unsealed = _check_requests(connection, secrets.get("requests"), found)
         subjects = 0
         with found.unreadable("keys.subject"):
             for row in connection.execute(_SUBJECTS):
@@ -229,8 +233,8 @@ def _check_identity(connection: sqlite3.Connection, keyring: Keyring, found: Fou
 
 def _check_secrets(
     connection: sqlite3.Connection, keyring: Keyring, found: Found
-) -> Requests | None:
-    """Checks that every secret is there and opens; returns what one of them opens in turn."""
+) -> dict[str, bytes | None]:
+    """Checks that every secret is there and opens; returns them, None for one that does not."""
     opened: dict[str, bytes | None] = {}
     for name, wrapped in connection.execute("SELECT name, wrapped FROM keys.secret"):
         try:
@@ -238,11 +242,10 @@ def _check_secrets(
         except Damaged as error:
             opened[name] = None
             found.log(None, "keys.secret", str(error))
-    for name in sqlite_files.SECRETS:
+    for name in (*sqlite_files.SECRETS, sqlite_files.CHECKPOINT):
         if name not in opened:
             found.log(None, "keys.secret", f"the {name} secret is missing")
-    secret = opened.get("requests")
-    return None if secret is None else Requests(secret)
+    return opened
 
 
 class _Events:
@@ -400,13 +403,13 @@ def _check_notices(connection: sqlite3.Connection, found: Found) -> None:
             found.log(position, "notice", "is not the one that the event says was published")
 
 
-def _check_requests(connection: sqlite3.Connection, requests: Requests | None, found: Found) -> int:
+def _check_requests(connection: sqlite3.Connection, secret: bytes | None, found: Found) -> int:
     """Checks the answered requests; returns how many are older than the seal."""
     unsealed = 0
-    if requests is None:
+    if secret is None:
         found.state(None, "request", "was not looked at: its key was not opened")
     else:
-        unsealed = _check_seals(connection, requests, found)
+        unsealed = _check_seals(connection, Requests(secret), found)
     for (position,) in connection.execute(
         "SELECT position FROM request WHERE length(id_digest) <> 32 OR length(content_digest) <> 32"
         " OR position NOT BETWEEN 0 AND (SELECT coalesce(max(position), 0) FROM event)"

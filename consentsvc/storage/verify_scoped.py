@@ -6,12 +6,13 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from consentsvc.domain.canonical import Damaged
+from consentsvc.domain.encoding import read_header
 from consentsvc.domain.events import Event
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId
 from consentsvc.domain.publication.choices import Sayings
 from consentsvc.domain.scope import Reach
-from consentsvc.storage.canonical import Damaged
-from consentsvc.storage.codec import read_header, unseal
+from consentsvc.storage.codec import unseal
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.scoped_codec import Owner, decode, encode, reach_digest
 from consentsvc.storage.scoped_codec import unseal as unseal_row

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import NamedTuple
 
+from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.consent import (
     NOTHING_KNOWN,
     NOTHING_STANDS,
@@ -13,10 +14,9 @@ from consentsvc.domain.consent import (
     fold,
     fold_standing,
 )
+from consentsvc.domain.encoding import read_header
 from consentsvc.domain.events import STANDINGS
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId
-from consentsvc.storage.canonical import Damaged
-from consentsvc.storage.codec import read_header
 from consentsvc.storage.database import reading
 from consentsvc.storage.scopes import STATELESS
 from consentsvc.storage.sqlite_states import CONSENT_COLUMNS, columns_of

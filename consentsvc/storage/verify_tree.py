@@ -3,9 +3,9 @@
 import sqlite3
 from collections.abc import Callable
 
+from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.merkle import Frontier
 from consentsvc.storage import sqlite_tree
-from consentsvc.storage.canonical import Damaged
 
 
 class Tree:

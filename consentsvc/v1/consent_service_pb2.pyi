@@ -791,3 +791,59 @@ class ListConsentEventsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListConsentEventsResponse: _TypeAlias = ListConsentEventsResponse  # noqa: Y015
+
+@_typing.final
+class GetReceiptRequest(_message.Message):
+    """Asks for a receipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    subject_id: _builtins.str
+    """The subject: 1 to 256 characters of printable ASCII without spaces."""
+    position: _builtins.int
+    """The position of the event."""
+    def __init__(
+        self,
+        *,
+        subject_id: _builtins.str = ...,
+        position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "subject_id", b"subject_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReceiptRequest: _TypeAlias = GetReceiptRequest  # noqa: Y015
+
+@_typing.final
+class GetReceiptResponse(_message.Message):
+    """A receipt."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    CONSENT_RECORD_FIELD_NUMBER: _builtins.int
+    receipt: _builtins.str
+    """The receipt (c2sp.org/tlog-proof). In it are the event's header, its personal part and the text
+    of the notice that it names: it is for the subject, and for whoever they show it to.
+    """
+    consent_record: _builtins.str
+    """The same event as a consent receipt of ISO/IEC TS 27560 in the words of the W3C's Data Privacy
+    Vocabulary, as JSON-LD. It proves nothing by itself.
+    """
+    def __init__(
+        self,
+        *,
+        receipt: _builtins.str = ...,
+        consent_record: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent_record", b"consent_record", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetReceiptResponse: _TypeAlias = GetReceiptResponse  # noqa: Y015

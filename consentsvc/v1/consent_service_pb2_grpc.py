@@ -88,6 +88,11 @@ class ConsentServiceStub(object):
                 request_serializer=consentsvc_dot_v1_dot_consent__service__pb2.ListConsentEventsRequest.SerializeToString,
                 response_deserializer=consentsvc_dot_v1_dot_consent__service__pb2.ListConsentEventsResponse.FromString,
                 _registered_method=True)
+        self.GetReceipt = channel.unary_unary(
+                '/consentsvc.v1.ConsentService/GetReceipt',
+                request_serializer=consentsvc_dot_v1_dot_consent__service__pb2.GetReceiptRequest.SerializeToString,
+                response_deserializer=consentsvc_dot_v1_dot_consent__service__pb2.GetReceiptResponse.FromString,
+                _registered_method=True)
 
 
 class ConsentServiceServicer(object):
@@ -192,6 +197,17 @@ class ConsentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetReceipt(self, request, context):
+        """Returns the receipt of one of a subject's events: proof that needs neither the service nor trust
+        in whoever keeps the log. The same event always gets the same receipt.
+
+        Right after a write it waits for the checkpoint that covers the event, about a second. NOT_FOUND
+        with reason EVENT_UNKNOWN for an event that is somebody else's, or that does not exist.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConsentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -234,6 +250,11 @@ def add_ConsentServiceServicer_to_server(servicer, server):
                     servicer.ListConsentEvents,
                     request_deserializer=consentsvc_dot_v1_dot_consent__service__pb2.ListConsentEventsRequest.FromString,
                     response_serializer=consentsvc_dot_v1_dot_consent__service__pb2.ListConsentEventsResponse.SerializeToString,
+            ),
+            'GetReceipt': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReceipt,
+                    request_deserializer=consentsvc_dot_v1_dot_consent__service__pb2.GetReceiptRequest.FromString,
+                    response_serializer=consentsvc_dot_v1_dot_consent__service__pb2.GetReceiptResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -466,6 +487,33 @@ class ConsentService(object):
             '/consentsvc.v1.ConsentService/ListConsentEvents',
             consentsvc_dot_v1_dot_consent__service__pb2.ListConsentEventsRequest.SerializeToString,
             consentsvc_dot_v1_dot_consent__service__pb2.ListConsentEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReceipt(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/consentsvc.v1.ConsentService/GetReceipt',
+            consentsvc_dot_v1_dot_consent__service__pb2.GetReceiptRequest.SerializeToString,
+            consentsvc_dot_v1_dot_consent__service__pb2.GetReceiptResponse.FromString,
             options,
             channel_credentials,
             insecure,

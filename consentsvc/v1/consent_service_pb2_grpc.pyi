@@ -81,6 +81,13 @@ class ConsentServiceStub:
     """
     ListConsentEvents: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.ListConsentEventsRequest, _consent_service_pb2.ListConsentEventsResponse]
     """Lists a subject's events with their evidence, oldest first unless asked otherwise."""
+    GetReceipt: _aio.UnaryUnaryMultiCallable[_consent_service_pb2.GetReceiptRequest, _consent_service_pb2.GetReceiptResponse]
+    """Returns the receipt of one of a subject's events: proof that needs neither the service nor trust
+    in whoever keeps the log. The same event always gets the same receipt.
+
+    Right after a write it waits for the checkpoint that covers the event, about a second. NOT_FOUND
+    with reason EVENT_UNKNOWN for an event that is somebody else's, or that does not exist.
+    """
 
 class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
     """Shows a customer's choices and changes them: for the customer's panel.
@@ -197,5 +204,18 @@ class ConsentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_consent_service_pb2.ListConsentEventsRequest, _abc.Awaitable[_consent_service_pb2.ListConsentEventsResponse]],
     ) -> _abc.Awaitable[_consent_service_pb2.ListConsentEventsResponse]:
         """Lists a subject's events with their evidence, oldest first unless asked otherwise."""
+
+    @_abc_1.abstractmethod
+    def GetReceipt(
+        self,
+        request: _consent_service_pb2.GetReceiptRequest,
+        context: _aio.ServicerContext[_consent_service_pb2.GetReceiptRequest, _abc.Awaitable[_consent_service_pb2.GetReceiptResponse]],
+    ) -> _abc.Awaitable[_consent_service_pb2.GetReceiptResponse]:
+        """Returns the receipt of one of a subject's events: proof that needs neither the service nor trust
+        in whoever keeps the log. The same event always gets the same receipt.
+
+        Right after a write it waits for the checkpoint that covers the event, about a second. NOT_FOUND
+        with reason EVENT_UNKNOWN for an event that is somebody else's, or that does not exist.
+        """
 
 def add_ConsentServiceServicer_to_server(servicer: ConsentServiceServicer, server: _aio.Server) -> None: ...

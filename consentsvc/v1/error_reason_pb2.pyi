@@ -179,6 +179,13 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         { "reason": "NOTICE_NOT_PUBLISHED", "domain": "consentsvc", "metadata": {} }
     """
+    ERROR_REASON_EVENT_UNKNOWN: _ErrorReason.ValueType  # 21
+    """NOT_FOUND: the subject has no event at that position.
+
+    Example:
+
+        { "reason": "EVENT_UNKNOWN", "domain": "consentsvc", "metadata": {} }
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of every `google.rpc.ErrorInfo` that this service sends, without the prefix
@@ -349,5 +356,12 @@ ERROR_REASON_NOTICE_NOT_PUBLISHED: ErrorReason.ValueType  # 20
 Example:
 
     { "reason": "NOTICE_NOT_PUBLISHED", "domain": "consentsvc", "metadata": {} }
+"""
+ERROR_REASON_EVENT_UNKNOWN: ErrorReason.ValueType  # 21
+"""NOT_FOUND: the subject has no event at that position.
+
+Example:
+
+    { "reason": "EVENT_UNKNOWN", "domain": "consentsvc", "metadata": {} }
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

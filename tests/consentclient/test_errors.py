@@ -25,6 +25,7 @@ from consentclient import (
     ConsentError,
     ConsentUnavailable,
     DeadlineExceeded,
+    EventUnknown,
     InvalidRequest,
     InvalidScope,
     LinkUnknown,
@@ -64,6 +65,7 @@ CLASSES = {
     "SCOPE_NEEDED": ScopeNeeded,
     "INVALID_SCOPE": InvalidScope,
     "ROLE_NOT_OFFERED": RoleNotOffered,
+    "EVENT_UNKNOWN": EventUnknown,
     "NOTICE_NOT_PUBLISHED": NoticeNotPublished,
     "LINK_UNKNOWN": LinkUnknown,
     "CONFIRMATION_EXPIRED": ConfirmationExpired,
@@ -153,6 +155,10 @@ async def _purpose_to_revoke(client: AsyncConsentClient, clock: FakeClock) -> No
     )
 
 
+async def _event_unknown(client: AsyncConsentClient, clock: FakeClock) -> None:
+    await client.receipt("ann", 1)
+
+
 async def _cursor_unknown(client: AsyncConsentClient, clock: FakeClock) -> None:
     async for _ in client.watch(start_position=1_000):
         pass
@@ -171,6 +177,7 @@ async def _subject_in_history(client: AsyncConsentClient, clock: FakeClock) -> N
         (_unknown_purpose, UnknownPurpose, ["purpose_id"]),
         (_purpose_to_revoke, UnknownPurpose, ["purpose_ids[0]"]),
         (_unknown_notice, UnknownNotice, ["changes[0].notice.sha256"]),
+        (_event_unknown, EventUnknown, []),
         (_notice_not_published, NoticeNotPublished, []),
         (_link_unknown, LinkUnknown, []),
         (_confirmation_expired, ConfirmationExpired, []),

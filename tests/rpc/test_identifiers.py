@@ -35,6 +35,7 @@ ALIKE = [
 ]
 
 SUBJECTS = [
+    "GetReceipt",
     "CheckConsent",
     "ListConsents",
     "ListConsentEvents",
@@ -115,6 +116,8 @@ async def test_longest(wire: Wire, method: str, path: str, longest: int) -> None
     put(request, path, "!~" * (longest // 2))
     if method in {"ConfirmConsent", "RedeemLink"}:
         assert (await refused(send(wire, request))).reason == "LINK_UNKNOWN"
+    elif method == "GetReceipt":
+        assert (await refused(send(wire, request))).reason == "EVENT_UNKNOWN"
     else:
         assert await send(wire, request)
 

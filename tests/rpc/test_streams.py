@@ -190,7 +190,7 @@ async def test_health_and_reflection_answer_as_ever(wire: Wire) -> None:
 
     statuses = health_pb2.HealthCheckResponse
     assert first == (statuses.SERVING, statuses.SERVICE_UNKNOWN)
-    assert told == [7, 7, 7]
+    assert told == [8, 8, 8]
     assert await asked.code() is grpc.StatusCode.OK
 
 

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consentsvc.domain import encoding
+from consentsvc.domain.canonical import Damaged, canonical
+from consentsvc.domain.encoding import read_header
 from consentsvc.domain.events import (
     STANDINGS,
     Actor,
@@ -27,15 +30,7 @@ from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeI
 from consentsvc.domain.instants import Instant
 from consentsvc.domain.merkle import leaf_hash
 from consentsvc.domain.scope import ContactField, ContactId, DomainName, Reach, Role, Scope
-from consentsvc.storage import codec
-from consentsvc.storage.canonical import Damaged, canonical
-from consentsvc.storage.codec import (
-    header,
-    read_header,
-    seal,
-    sealed_hash,
-    unseal,
-)
+from consentsvc.storage.codec import header, seal, sealed_hash, unseal
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -380,7 +375,7 @@ def test_a_scope_or_report_with_a_wrong_field_is_refused(
         return canonical(content).replace(old, new)
 
     with monkeypatch.context() as patch:
-        patch.setattr(codec, "canonical", other)
+        patch.setattr(encoding, "canonical", other)
         sealed = seal(personal, KEY, PSEUDONYM, None, SALT, NONCE)
 
     with pytest.raises(Damaged, match="cannot be read"):

@@ -18,7 +18,13 @@ from consentsvc.domain.identifiers import Position
 from consentsvc.domain.publication.choices import SILENT
 from consentsvc.service.notices import publish
 from consentsvc.service.ports import Inquiry, Remembered, Request
-from consentsvc.storage import migrations, sqlite_states, sqlite_tree
+from consentsvc.storage import (
+    migrations,
+    sqlite_checkpoints,
+    sqlite_files,
+    sqlite_states,
+    sqlite_tree,
+)
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.migrations import expected_schema, migrate, schema_of
 from consentsvc.storage.sqlite import open_sqlite
@@ -180,6 +186,9 @@ def an_earlier_release(patch: pytest.MonkeyPatch, last: int) -> None:
     """Lets stores be made and written as they were when that was the last migration."""
     known = migrations._known
     patch.setattr(sqlite_tree, "grow", lambda connection: None)  # there was no tree
+    # Nothing was signed, and there was no secret to sign with.
+    patch.setattr(sqlite_checkpoints, "reconcile", lambda connection: None)
+    patch.setattr(sqlite_files, "CHECKPOINT", sqlite_files.SECRETS[0])
 
     def known_then(folder: str) -> dict[int, migrations._Migration]:
         return {number: one for number, one in known(folder).items() if number <= last}

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.events import DENIALS, EventKind, NoticeRef
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId
 from consentsvc.domain.instants import Instant
 from consentsvc.domain.publication.choices import NOTHING_SAID, Mark, Said
 from consentsvc.domain.scope import ACCOUNT, ContactField, ContactId, DomainName, Reach, Role
-from consentsvc.storage.canonical import Damaged
 from consentsvc.storage.codec import seal as seal_personal
 from consentsvc.storage.scoped_codec import (
     Owner,

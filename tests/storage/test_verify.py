@@ -18,8 +18,10 @@ from consentsvc.domain.instants import Instant
 from consentsvc.domain.merkle import leaf_hash
 from consentsvc.domain.publication.choices import Mark, Said
 from consentsvc.domain.scope import ACCOUNT, ContactField, ContactId, Reach
+from consentsvc.service.checkpoints import Checkpoints
 from consentsvc.service.notices import publish
 from consentsvc.service.ports import Remembered
+from consentsvc.service.signing import Signer
 from consentsvc.storage import sqlite_files, sqlite_tree
 from consentsvc.storage import verify as verifying
 from consentsvc.storage.errors import StoreRefused
@@ -84,6 +86,10 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             death = event(EventKind.DEATH_REPORTED, ANNA, None)
             await record(store, expired, objection, asked, restricted, death)
             await record(store, *SAID)
+            checkpoints = Checkpoints(store, Signer("log.example/1", store.secret("checkpoint")))
+            await checkpoints.sign()
+            await record(store, *SAID)
+            await checkpoints.sign()
 
     asyncio.run(make())
     return path
@@ -134,6 +140,12 @@ def at(problem: Problem) -> tuple[int | None, str]:
 def first(report: Report) -> tuple[int | None, str]:
     assert report.problems
     return at(report.problems[0])
+
+
+def unsigned(report: Report) -> list[Problem]:
+    """The problems but for those of what was signed, which follow from any change of the log."""
+    signed = {"checkpoint", "keys.last_checkpoint"}
+    return [one for one in report.problems if one.table not in signed]
 
 
 # --- a healthy store ---------------------------------------------------------------------------
@@ -233,6 +245,7 @@ STATES = {
     "request": ["id_digest", "content_digest", "pseudonym", "position", "answer", "mac"],
 }  # fmt: skip
 TREE = {"tree": ["size", "frontier"], "tree_node": ["level", "number", "hash"]}
+SIGNED = {"checkpoint": ["size", "root", "note"]}
 FRAME = {
     "identity": ["store_id", "unsealed_requests", "unsealed_mac"],
     "migration": ["number", "name", "sha256"],
@@ -242,6 +255,7 @@ KEYS = {
     "secret": ["name", "wrapped"],
     "identity": ["store_id", "master_check"],
     "migration": ["number", "name", "sha256"],
+    "last_checkpoint": ["size", "root", "note"],
 }
 
 
@@ -263,7 +277,7 @@ def pairs(*tables: dict[str, list[str]]) -> list[tuple[str, str]]:
 
 def test_every_column_is_held_to_something(healthy: Path) -> None:
     """No column can be added to the schema without being tampered with here."""
-    assert columns_of(healthy) == set(pairs(LOG, TREE, STATES, FRAME))
+    assert columns_of(healthy) == set(pairs(LOG, TREE, SIGNED, STATES, FRAME))
     assert columns_of(keys_of(healthy)) == set(pairs(KEYS))
 
 
@@ -279,7 +293,7 @@ def flipped(value: object, bit: int) -> object:
 
 def flip(path: Path, table: str, column: str, bit: int, where: str = "TRUE") -> object:
     """Flips a bit of the first value there is in a column; returns the row's position, if any."""
-    without = ("standing", "scoped_consent", *TREE, *FRAME, *KEYS)
+    without = ("standing", "scoped_consent", *TREE, *SIGNED, *FRAME, *KEYS)
     position = "position" if table not in without else "NULL"
     value, found_at = ask(
         path,
@@ -320,14 +334,25 @@ def test_a_changed_value_of_the_log_is_found_at_its_position(
 
 
 @BITS
+@pytest.mark.parametrize(("table", "column"), pairs(SIGNED))
+def test_a_changed_checkpoint_is_found(path: Path, table: str, column: str, bit: int) -> None:
+    """A single bit in anything of what was signed."""
+    flip(path, table, column, bit)
+    report = verify(path)
+
+    assert table in {one.table for one in report.problems}
+    assert_no_personal_data(path, report)
+
+
+@BITS
 @pytest.mark.parametrize(("table", "column"), pairs(TREE))
 def test_a_changed_tree_is_found(path: Path, table: str, column: str, bit: int) -> None:
     """A single bit of the tree is found, and no event is blamed."""
     flip(path, table, column, bit)
     report = verify(path)
 
-    assert {problem.table for problem in report.problems} <= set(TREE)
-    assert report.problems
+    assert {one.table for one in unsigned(report)} <= set(TREE)
+    assert unsigned(report)
     assert_no_personal_data(path, report)
 
 
@@ -345,8 +370,8 @@ def test_a_tree_that_is_another_one_is_found(path: Path, statement: str) -> None
     """So is a subtree or an edge that is missing, or one too many."""
     tamper(path, statement)
 
-    assert {problem.table for problem in verify(path).problems} <= set(TREE)
-    assert verify(path).problems
+    assert {one.table for one in unsigned(verify(path))} <= set(TREE)
+    assert unsigned(verify(path))
 
 
 @BITS
@@ -388,6 +413,9 @@ def test_a_changed_key_file_is_found(path: Path, table: str, column: str, bit: i
     flip(keys_of(path), table, column, bit, where)
     report = verify(path)
 
+    if table == "last_checkpoint":
+        assert "keys.last_checkpoint" in {one.table for one in report.problems}
+        return
     assert (
         first(report)
         == {
@@ -445,11 +473,12 @@ def test_a_tail_that_was_cut_off_is_found_by_what_follows_from_it(path: Path) ->
     ((last,),) = ask(path, "SELECT max(position) FROM event")
     tamper(
         path,
-        f"DELETE FROM event WHERE position > {last} - 10",
-        f"DELETE FROM personal_part WHERE position > {last} - 10",
+        f"DELETE FROM event WHERE position > {last} - 15",
+        f"DELETE FROM personal_part WHERE position > {last} - 15",
     )
 
     assert {one.table for one in verify(path).problems} == {
+        "checkpoint",
         "consent",
         "standing",
         "scoped_consent",
@@ -786,7 +815,7 @@ def test_another_spelling_of_a_header_is_found(path: Path) -> None:
     """A header that says the same in other bytes is not the one that was hashed."""
     forge(path, MIDDLE, b'"schema":1', b'"schema": 1')
 
-    assert [at(one) for one in verify(path).problems] == [(MIDDLE, "event")]
+    assert [at(one) for one in unsigned(verify(path))] == [(MIDDLE, "event")]
     assert "canonical" in verify(path).problems[0].what
 
 
@@ -796,7 +825,8 @@ def test_another_kind_of_choice_is_found(path: Path) -> None:
     forge(path, MIDDLE, b"consent_given", b"consent_refused", "kind = 'consent_refused'")
     report = verify(path)
 
-    assert {one.table for one in report.problems} == {"consent"}
+    assert {one.table for one in unsigned(report)} == {"consent"}
+    assert len(report.problems) > len(unsigned(report))
 
 
 def test_a_header_that_cannot_be_read_is_found(path: Path) -> None:
@@ -804,7 +834,7 @@ def test_a_header_that_cannot_be_read_is_found(path: Path) -> None:
     forge(path, MIDDLE, b"consent_given", b"consent_taken", "kind = 'consent_taken'")
     tamper(path, f"DELETE FROM personal_part WHERE position = {MIDDLE + 1}")
 
-    assert [at(one) for one in verify(path).problems] == [
+    assert [at(one) for one in unsigned(verify(path))] == [
         (MIDDLE, "event"),
         (MIDDLE + 1, "personal_part"),
     ]
@@ -901,7 +931,7 @@ def test_a_consent_to_a_text_that_nobody_published_is_found(path: Path) -> None:
     forge(path, MIDDLE, shown, b"0" * 64)
     report = verify(path)
 
-    assert [(one.table, one.what) for one in report.problems] == [
+    assert [(one.table, one.what) for one in unsigned(report)] == [
         ("consent", "its notice was never published")
     ]
 

@@ -10,6 +10,7 @@ from consentsvc.v1 import consent_event_service_pb2 as events
 from consentsvc.v1 import consent_pb2 as shared
 from consentsvc.v1 import consent_query_service_pb2 as queries
 from consentsvc.v1 import consent_service_pb2 as consents
+from consentsvc.v1 import proof_service_pb2 as proofs
 from consentsvc.v1 import publication_service_pb2 as publications
 from consentsvc.v1 import subject_rights_service_pb2 as rights
 from tests.support.acts import OPERATOR, SUBJECT, SYSTEM, stamp
@@ -87,6 +88,10 @@ GOOD: dict[str, Message] = {
         ),
         request_id="request-0",
     ),
+    "GetReceipt": consents.GetReceiptRequest(subject_id="anna", position=1),
+    "GetCheckpoint": proofs.GetCheckpointRequest(covering_position=1),
+    "GetInclusionProof": proofs.GetInclusionProofRequest(position=1, tree_size=1),
+    "GetConsistencyProof": proofs.GetConsistencyProofRequest(old_tree_size=1, new_tree_size=1),
     "ListConsentEvents": consents.ListConsentEventsRequest(subject_id="anna"),
     "ListEvents": events.ListEventsRequest(),
     "WatchEvents": events.WatchEventsRequest(start_position=1),
@@ -100,7 +105,8 @@ GOOD: dict[str, Message] = {
     ),
     "ReportDeath": rights.ReportDeathRequest(**_INSTRUCTION),
 }
-"""By the method's name. All succeed on a new store but those with a token."""
+"""By the method's name. All succeed on a new store but those with a token, and the
+receipt."""
 
 SERVER_STREAMING = frozenset({"WatchEvents", "SyncConsents"})
 

@@ -19,6 +19,7 @@ from consentsvc.v1 import consent_service_pb2 as consents
 from consentsvc.v1.consent_event_service_pb2_grpc import ConsentEventServiceStub
 from consentsvc.v1.consent_query_service_pb2_grpc import ConsentQueryServiceStub
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceStub
+from consentsvc.v1.proof_service_pb2_grpc import ProofServiceStub
 from consentsvc.v1.publication_service_pb2_grpc import PublicationServiceStub
 from consentsvc.v1.subject_rights_service_pb2_grpc import SubjectRightsServiceStub
 
@@ -33,6 +34,7 @@ class Wire:
         self.consents = ConsentServiceStub(channel)
         self.events = ConsentEventServiceStub(channel)
         self.rights = SubjectRightsServiceStub(channel)
+        self.proofs = ProofServiceStub(channel)
         self.publications = PublicationServiceStub(channel)
         self._ids: Iterator[int] = itertools.count(1)
 

@@ -1,0 +1,76 @@
+"""Holds what was signed against what the log is."""
+
+import sqlite3
+from collections.abc import Callable
+
+from consentsvc.domain.canonical import Damaged
+from consentsvc.domain.identifiers import Position
+from consentsvc.domain.notes import Checkpoint, Note, NoteInvalid
+from consentsvc.service.signing import Signer, Verifier
+from consentsvc.storage import sqlite_tree
+
+Problem = Callable[[int | None, str, str], None]
+
+
+def check(connection: sqlite3.Connection, seed: bytes | None, problem: Problem) -> None:
+    """Checks every checkpoint: its tree, its text, and its signature if the key was opened."""
+    try:
+        size = sqlite_tree.frontier(connection).size
+    except Damaged:
+        return  # told where the tree is looked at
+    public_key = None if seed is None else Signer("", seed).public_key
+    origins = set[str]()
+    last: tuple[int, bytes, str] | None = None
+    for row in connection.execute("SELECT size, root, note FROM checkpoint ORDER BY size"):
+        last = row
+        try:
+            origins.add(_check(connection, row, size, public_key))
+        except (Damaged, NoteInvalid) as error:
+            problem(row[0], "checkpoint", str(error))
+    if len(origins) > 1:
+        problem(None, "checkpoint", "the log has signed under several names")
+    _check_keys(connection, last, size, problem)
+
+
+def _check(
+    connection: sqlite3.Connection,
+    row: tuple[int, bytes, str],
+    tree: int,
+    public_key: bytes | None,
+) -> str:
+    size, root, text = row
+    if not 0 < size <= tree:
+        raise Damaged("is of more events than there are")
+    if sqlite_tree.root(connection, Position(size)) != root:
+        raise Damaged("is not of these events")
+    note = Note.parse(text)
+    checkpoint = Checkpoint.parse(note.text)
+    if (checkpoint.size, checkpoint.root) != (size, root) or checkpoint.text() != note.text:
+        raise Damaged("is not the one that was signed")
+    if public_key is not None:
+        note.check(Verifier(checkpoint.origin, public_key))
+    return checkpoint.origin
+
+
+def _check_keys(
+    connection: sqlite3.Connection,
+    last: tuple[int, bytes, str] | None,
+    tree: int,
+    problem: Problem,
+) -> None:
+    rows = connection.execute("SELECT size, root, note FROM keys.last_checkpoint").fetchall()
+    # Whoever signs keeps it with the keys first.
+    if len(rows) > 1 or (last is not None and (not rows or rows[0][0] < last[0])):
+        problem(None, "keys.last_checkpoint", "is not there")
+    elif rows and last is not None and rows[0][0] == last[0] and rows[0] != last:
+        problem(last[0], "keys.last_checkpoint", "is not the one that the log has")
+    elif rows and not _has_grown_from(connection, rows[0], tree):
+        problem(rows[0][0], "keys.last_checkpoint", "is not of this log")
+
+
+def _has_grown_from(connection: sqlite3.Connection, row: tuple[int, bytes, str], tree: int) -> bool:
+    size, root, _ = row
+    try:
+        return 0 < size <= tree and sqlite_tree.root(connection, Position(size)) == root
+    except Damaged:
+        return False

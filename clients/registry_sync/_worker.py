@@ -84,6 +84,8 @@ class Worker:
         """Grows with everything that was got done: there is hope as long as it does."""
         self._resting = Resting(world.clock)
         self._failing: dict[Thing, None] = {}
+        # Withdrawals that fail slowly would keep everything else away for ever.
+        self._others_turn = False
         self._adapter = world.adapters[registry]
         self._client = world.client
         self._directory = world.directory
@@ -106,12 +108,22 @@ class Worker:
             raise self._resting.left()
 
     def _due(self) -> list[Due]:
-        """What to do next. What has failed before comes last: it may fail again, and again."""
-        due = self._state.due(self.registry, _ROUND, self._resting.rests)
-        failed = [one for one in due if self._resting.knows(one)]
+        """What to do next: what is urgent, and in turns with what has only failed, the rest."""
+        resting = self._resting
+        due = self._fresh_first(resting.rests)
+        if due and due[0].urgent and resting.knows(due[0]) and self._others_turn:
+            due = self._fresh_first(lambda one: one.urgent or resting.rests(one)) or due
+        self._others_turn = bool(due) and due[0].urgent
+        return due
+
+    def _fresh_first(self, passed_over: Callable[[Due], bool]) -> list[Due]:
+        """What is due, and what has failed before at its end: it may fail again, and again."""
+        knows = self._resting.knows
+        due = self._state.due(self.registry, _ROUND, passed_over)
+        failed = [one for one in due if knows(one)]
         if not failed:
             return due
-        fresh = self._state.due(self.registry, _ROUND, self._resting.knows)
+        fresh = self._state.due(self.registry, _ROUND, lambda one: passed_over(one) or knows(one))
         if not fresh or fresh[0].urgent is not due[0].urgent:
             return due
         return [*fresh, *failed][:_ROUND]
@@ -130,7 +142,8 @@ class Worker:
             for one in (*first, *then)
         )
         for task in (*first, *then):
-            if not task.due.urgent and self._state.is_pressed(self.registry, self._resting.rests):
+            waits = not task.due.urgent or self._resting.knows(task.due)
+            if waits and self._state.is_pressed(self.registry, self._resting.knows):
                 return  # somebody has just taken something back, perhaps: that goes first
             if await self._carry_out(task):
                 progress(1)

@@ -159,6 +159,68 @@ async def test_three_that_always_fail(scene: Scene) -> None:
     assert scene.seen()["no", "D"] == set()
 
 
+class _Slow(_Failing):
+    """Takes longer to fail than anything rests, the first few times."""
+
+    def __init__(self, real: EppRegistry, scene: Scene, *handles: str) -> None:
+        super().__init__(real, *handles)
+        self._scene = scene
+
+    async def update_contact(self, handle: str, **options: Any) -> Any:
+        if handle in self.handles and len(self.tried) < 20:
+            self._scene.time += 400
+        return await super().update_contact(handle, **options)
+
+
+async def test_withdrawals_that_fail_slowly(scene: Scene) -> None:
+    """What is to be shown has its turn beside withdrawals that fail again and again."""
+    await scene.has(*_people(*"ABCD"))
+    await scene.give("account:A", EMAIL)
+    await scene.give("account:B", EMAIL)
+    await scene.settle()
+    await scene.withdraw("account:A", EMAIL)
+    await scene.withdraw("account:B", EMAIL)
+    await scene.give("account:C", EMAIL)
+    await scene.give("account:D", EMAIL)
+    async with scene.adapter("no", scene.registries["no"]) as real:
+        adapter = _Slow(real, scene, "A", "B")
+        await scene.settle(adapters={"no": adapter})
+
+    assert adapter.tried[:6] == ["A", "B", "C", "D", "A", "B"]
+
+
+async def test_a_new_withdrawal_among_those_that_fail(scene: Scene) -> None:
+    """A withdrawal that is new goes before those that have failed, also in the midst of them."""
+    await scene.has(*_people(*"ABC"))
+    for one in "ABC":
+        await scene.give(f"account:{one}", EMAIL)
+    await scene.settle()
+    await scene.withdraw("account:A", EMAIL)
+    await scene.withdraw("account:B", EMAIL)
+
+    class Meanwhile(_Failing):
+        async def update_contact(self, handle: str, **options: Any) -> Any:
+            if self.tried == ["A", "B"]:
+                await scene.withdraw("account:C", EMAIL)
+                while not state.is_pressed("no", lambda one: one.thing.name != "C"):
+                    await asyncio.sleep(0)
+            if handle == "C":
+                self.handles.clear()
+            return await super().update_contact(handle, **options)
+
+    async with scene.adapter("no", scene.registries["no"]) as real:
+        adapter = Meanwhile(real, "A", "B")
+        async with scene.job(adapters={"no": adapter}) as sync:
+            state = sync._world.state
+            before = await scene.head()
+            following = asyncio.create_task(sync.follow())
+            async with asyncio.timeout(30):
+                await scene.next_report(before)
+            await ended(following)
+
+    assert adapter.tried[:4] == ["A", "B", "A", "C"]
+
+
 async def test_a_run_to_a_position_ends(scene: Scene) -> None:
     """A job that is to end does so, with one that always fails left over."""
     await scene.has(*_people("A", "B"))

@@ -74,6 +74,15 @@ CREATE TABLE IF NOT EXISTS report (
 ) STRICT;
 """
 
+_DUE_IN_ORDER = """
+SELECT kind, registry, name, mark, urgent FROM due WHERE registry = ?
+    ORDER BY urgent DESC, mark
+"""
+_DUE_ANYHOW = """
+SELECT kind, registry, name, mark, urgent FROM due WHERE registry = ?
+    ORDER BY urgent DESC, random()
+"""
+
 CONTACT, DOMAIN, FORMER = "contact", "domain", "former"
 """The kinds of things: a contact by its id, a domain by its name, and an object that was a
 contact's once, by its handle."""
@@ -172,17 +181,18 @@ class State:
                 _put(connection, "cursor", cursor)
 
     def due(
-        self, registry: str, limit: int, passed_over: Callable[[Due], bool] = lambda _due: False
+        self,
+        registry: str,
+        limit: int,
+        passed_over: Callable[[Due], bool] = lambda _due: False,
+        *,
+        anyhow: bool = False,
     ) -> list[Due]:
         """What is to be done at a registry, the oldest first; only what is urgent, if any is.
 
-        Some of it can be passed over.
+        Some of it can be passed over. `anyhow`: not the oldest first, but any, at random.
         """
-        rows = self._connection.execute(
-            "SELECT kind, registry, name, mark, urgent FROM due WHERE registry = ?"
-            " ORDER BY urgent DESC, mark",
-            (registry,),
-        )
+        rows = self._connection.execute(_DUE_ANYHOW if anyhow else _DUE_IN_ORDER, (registry,))
         with closing(rows):
             there = (Due(Thing(*row[:3]), row[3], bool(row[4])) for row in rows)
             found = list(islice((one for one in there if not passed_over(one)), limit))

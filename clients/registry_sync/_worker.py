@@ -84,6 +84,7 @@ class Worker:
         """Grows with everything that was got done: there is hope as long as it does."""
         self._resting = Resting(world.clock)
         self._failing: dict[Thing, None] = {}
+        self._looks_down = False
         # Withdrawals that fail slowly would keep everything else away for ever.
         self._others_turn = False
         self._adapter = world.adapters[registry]
@@ -118,12 +119,18 @@ class Worker:
 
     def _fresh_first(self, passed_over: Callable[[Due], bool]) -> list[Due]:
         """What is due, and what has failed before at its end: it may fail again, and again."""
+        # Those that come first may fail by themselves, however many: ask others before it is down.
+        due = self._state.due(self.registry, _ROUND, passed_over, anyhow=self._looks_down)
         knows = self._resting.knows
-        due = self._state.due(self.registry, _ROUND, passed_over)
         failed = [one for one in due if knows(one)]
         if not failed:
             return due
-        fresh = self._state.due(self.registry, _ROUND, lambda one: passed_over(one) or knows(one))
+        fresh = self._state.due(
+            self.registry,
+            _ROUND,
+            lambda one: passed_over(one) or knows(one),
+            anyhow=self._looks_down,
+        )
         if not fresh or fresh[0].urgent is not due[0].urgent:
             return due
         return [*fresh, *failed][:_ROUND]
@@ -322,6 +329,7 @@ class Worker:
         self._failing[due.thing] = None
         if len(self._failing) >= _DOWN:
             self._failing.clear()
+            self._looks_down = True
             raise error
         _log.warning("%s: change %d rests: %s", self.registry, due.mark, error)
 
@@ -331,12 +339,16 @@ class Worker:
         )
         stands = task.applied._replace(sure=False, pending=True)
         self._state.answered(task.due, _told(task.inquiry, stands), done=False)
-        self._failing.clear()
+        self._answers()
         self.advanced += not task.applied.pending
         self._resting.put_off(task.due, accepted=True)
 
-    def _got_done(self, due: Due) -> None:
+    def _answers(self) -> None:
         self._failing.clear()
+        self._looks_down = False
+
+    def _got_done(self, due: Due) -> None:
+        self._answers()
         self._resting.wake(due.thing)
         self.advanced += 1
 
@@ -351,7 +363,7 @@ class Worker:
             reports = self._reports(task, ReportOutcome.APPLIED, step.after.published)
         after = _told(task.inquiry, step.after)
         self._state.answered(task.due, after, reports, done=step.last)
-        self._failing.clear()
+        self._answers()
         self.advanced += 1
         if step.last:
             self._resting.wake(task.due.thing)

@@ -202,8 +202,7 @@ async def test_a_new_withdrawal_among_those_that_fail(scene: Scene) -> None:
         async def update_contact(self, handle: str, **options: Any) -> Any:
             if self.tried == ["A", "B"]:
                 await scene.withdraw("account:C", EMAIL)
-                while not state.is_pressed("no", lambda one: one.thing.name != "C"):
-                    await asyncio.sleep(0)
+                await sync._more["no"].wait()
             if handle == "C":
                 self.handles.clear()
             return await super().update_contact(handle, **options)
@@ -211,7 +210,6 @@ async def test_a_new_withdrawal_among_those_that_fail(scene: Scene) -> None:
     async with scene.adapter("no", scene.registries["no"]) as real:
         adapter = Meanwhile(real, "A", "B")
         async with scene.job(adapters={"no": adapter}) as sync:
-            state = sync._world.state
             before = await scene.head()
             following = asyncio.create_task(sync.follow())
             async with asyncio.timeout(30):
@@ -219,6 +217,17 @@ async def test_a_new_withdrawal_among_those_that_fail(scene: Scene) -> None:
             await ended(following)
 
     assert adapter.tried[:4] == ["A", "B", "A", "C"]
+
+
+async def test_many_that_always_fail(scene: Scene) -> None:
+    """A registry that takes other commands is not down, however many fail before them."""
+    failing = [f"A{number:02}" for number in range(20)]
+    others = [f"B{number:02}" for number in range(40)]
+    await scene.has(*_people(*failing, *others))
+    async with _failing(scene, *failing) as adapter:
+        sync = await scene.reconcile(adapters={"no": adapter})
+
+    assert sync.summary == Summary(hidden=40, not_reached=20)
 
 
 async def test_a_run_to_a_position_ends(scene: Scene) -> None:

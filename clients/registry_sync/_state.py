@@ -403,6 +403,11 @@ class State:
                 "INSERT OR IGNORE INTO place (name, value)"
                 " VALUES ('secret', lower(hex(randomblob(32))))"
             )
+            # Nothing is to be hidden there ever again. A contact that is gone is kept: should it
+            # come back, its values are compared with those that the registry has.
+            connection.execute(
+                "DELETE FROM applied WHERE kind = 'former' AND published = '[]' AND sure = 1"
+            )
 
     def _add_columns(self) -> None:
         there = {row[1] for row in self._connection.execute("PRAGMA table_info (applied)")}

@@ -120,6 +120,36 @@ async def test_a_new_handle(scene: Scene) -> None:
     assert scene.seen_of("no", "H2") == set()
 
 
+def _remembered(scene: Scene) -> list[tuple[str, str]]:
+    """What the state file knows of contact objects, once the next job has opened it."""
+    with State(scene.state_file):
+        pass
+    with closing(sqlite3.connect(scene.state_file)) as file:
+        return file.execute("SELECT kind, name FROM applied ORDER BY kind, name").fetchall()
+
+
+async def test_an_object_that_is_hidden_for_good(scene: Scene) -> None:
+    """A given-up object is remembered until it is hidden, and not any longer."""
+    await scene.has(contact("A", handle="H1"), domain("a.no", "A"))
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    registry = scene.registries["no"].registry
+    registry.create_contact("H2", registry.contacts["H1"].data)
+    scene.changes("A", handle="H2")
+    scene.registries["no"].faults.add(
+        Fault(Kind.REFUSE, 2308, command="contact:update"),
+        Fault(Kind.REFUSE, 2308, 2, command="contact:update"),
+    )
+    refused = await scene.reconcile()
+    kept = _remembered(scene)
+    await scene.reconcile()
+
+    assert refused.summary.refused == 2
+    assert kept == [("contact", "A"), ("former", "H1")]
+    assert scene.seen_of("no", "H1") == set()
+    assert _remembered(scene) == [("contact", "A")]
+
+
 async def test_handles_that_change_places(scene: Scene) -> None:
     """Where another contact has the handle now, the object is that one's, and is told its wish."""
     await scene.has(

@@ -128,6 +128,23 @@ def _remembered(scene: Scene) -> list[tuple[str, str]]:
         return file.execute("SELECT kind, name FROM applied ORDER BY kind, name").fetchall()
 
 
+async def test_a_new_handle_among_others(scene: Scene) -> None:
+    """The object before is hidden first: that is urgent, and nothing else is."""
+    people = [contact("A", handle="H1"), contact("B")]
+    await scene.has(*people, domain("a.no", "A"), domain("b.no", "B"))
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    registry = scene.registries["no"].registry
+    registry.create_contact("H2", registry.contacts["H1"].data)
+    await scene.give("account:B", EMAIL)
+    scene.changes("A", handle="H2")
+    scene.forget()
+    await scene.reconcile()
+
+    assert scene.history("no")[0].about == "H1"
+    assert scene.seen_of("no", "B") == {"email"}
+
+
 async def test_an_object_that_is_hidden_for_good(scene: Scene) -> None:
     """A given-up object is remembered until it is hidden, and not any longer."""
     await scene.has(contact("A", handle="H1"), domain("a.no", "A"))
@@ -291,6 +308,25 @@ async def test_a_hiding_that_was_cut_short(scene: Scene) -> None:
     _has_now(scene)
     await scene.reconcile()
 
+    assert shown == {"email"}
+    assert scene.seen_of("no", "A") == set()
+
+
+async def test_a_lost_answer_and_a_refusal(scene: Scene) -> None:
+    """Nor is an object forgotten that may be shown, and of which nothing is left to be done."""
+    await scene.has(contact("A"), domain("a.no", "A"))
+    await scene.settle()
+    await scene.give("account:A", EMAIL)
+    scene.registries["no"].faults.add(
+        Fault(Kind.DROP_AFTER, command="contact:update"),
+        Fault(Kind.REFUSE, 2308, command="contact:update"),
+    )
+    refused = await scene.settle()
+    shown = scene.seen_of("no", "A")
+    _has_now(scene)
+    await scene.reconcile()
+
+    assert refused.summary == Summary(refused=1)
     assert shown == {"email"}
     assert scene.seen_of("no", "A") == set()
 

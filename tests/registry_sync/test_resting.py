@@ -9,6 +9,8 @@ import pytest
 
 from consentclient import ReportOutcome
 from registry_sync import EppRegistry, RegistryUnavailable, State
+from registry_sync._resting import Resting
+from registry_sync._state import CONTACT, Due, Thing
 from registry_sync._summary import Summary
 from registry_sync.testing import Fault, Kind
 from tests.registry_sync.scene import (
@@ -97,6 +99,20 @@ async def test_a_withdrawal_behind_one_that_fails(scene: Scene) -> None:
     assert report.subject_id == "account:B"
     assert scene.seen() == {("no", "A"): {"email"}, ("no", "B"): set()}
     assert sync.summary.not_reached == 1
+
+
+def test_what_is_left() -> None:
+    """It counts as not in force yet if that is all there is to wait for."""
+    failed, waits = (Due(Thing(CONTACT, "no", one), 1, urgent=False) for one in "AB")
+    resting = Resting(lambda: 0.0)
+    resting.put_off(failed)
+    resting.put_off(waits, accepted=True)
+    both = resting.left()
+    resting.wake(failed.thing)
+    one = resting.left()
+
+    assert (both.accepted, both.seconds) == (False, 0.1)
+    assert (one.accepted, one.seconds) == (True, 30)
 
 
 async def test_what_is_said_again_ends_the_rest(scene: Scene) -> None:
@@ -318,6 +334,24 @@ async def test_not_in_force_yet(scene: Scene, caplog: pytest.LogCaptureFixture) 
     assert scene.seen()["no", "A"] == {"email"}
 
 
+async def test_a_review_that_says_no_and_a_refusal(scene: Scene) -> None:
+    """What was refused does not wait for anything any more, and is told without a look."""
+    await _reviewed(scene)
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    server = scene.registries["no"]
+    server.registry.decide(approve=False)
+    server.registry.reviews = False
+    server.faults.add(Fault(Kind.REFUSE, 2308, command="contact:update"))
+    refused = await scene.settle()
+    looked = server.received.count("contact:info")
+    await scene.reconcile()
+
+    assert refused.summary == Summary(refused=1)
+    assert server.received.count("contact:info") == looked
+    assert scene.seen()["no", "A"] == {"email"}
+
+
 async def test_a_review_that_says_no(scene: Scene) -> None:
     """What the registry has dropped is told again: a withdrawal is not forgotten."""
     await _reviewed(scene)
@@ -399,6 +433,28 @@ async def test_a_greeting_that_contradicts(scene: Scene, caplog: pytest.LogCaptu
     assert nothing == 0
     assert trusted.summary.hidden == 1
     assert _sent(scene) == 1
+
+
+async def test_a_greeting_that_contradicts_for_long(scene: Scene) -> None:
+    """Such a registry is asked again as seldom as one that will not let us in."""
+    await scene.has(*_people("A"))
+    registry = scene.registries["no"].registry
+    registry.policy = type(registry.policy)(registry.dialect, True, frozenset())
+    waited: list[float] = []
+    waits = asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        waited.append(seconds)
+        waits.set()
+        await asyncio.Event().wait()
+
+    async with scene.job(pause=pause) as sync:
+        following = asyncio.create_task(sync.follow())
+        async with asyncio.timeout(30):
+            await waits.wait()
+        await ended(following)
+
+    assert waited == [30]
 
 
 async def test_an_answer_that_was_lost_before_a_review(scene: Scene) -> None:

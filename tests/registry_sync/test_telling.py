@@ -12,7 +12,8 @@ from consentclient import (
     InvalidRequest,
 )
 from registry_sync import State
-from tests.registry_sync.scene import Scene, contact, domain
+from registry_sync._reports import Reporter
+from tests.registry_sync.scene import Scene, contact, domain, write_lines
 
 
 class _CrashedError(BaseException):
@@ -103,3 +104,44 @@ async def test_a_report_that_cannot_be_resolved(
     assert sync.summary.unresolved == 1
     assert await _subjects(scene, told) == ["account:A"]
     assert "a report was not resolved: INVALID_REQUEST" in caplog.text
+
+
+async def _ends_before_telling(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The registry has been told, and of the second contact the service has not."""
+
+    async def crashes(*_: object) -> None:
+        raise _CrashedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Reporter, "_completed", crashes)
+        with pytest.raises(_CrashedError):
+            await scene.settle()
+
+
+async def test_a_report_of_a_contact_that_was_replaced(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a contact that is not in its position any more, nothing is told, though all is shown."""
+    told = await _two_contacts(scene)
+    await scene.give("account:C")
+    await _ends_before_telling(scene, monkeypatch)
+    bindings = {"registrant": "A", "tech": "C"}
+    people = map(contact, "ABC")
+    write_lines(scene.directory_file, [*people, domain("a.ca", "A", bindings=bindings)])
+    sync = await scene.settle()
+
+    assert sync.summary.failed == 0
+    assert await _subjects(scene, told) == ["account:A"]
+
+
+async def test_a_report_of_what_does_not_stand_any_more(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the switch is to be turned again, each is told of that one, and not twice."""
+    told = await _two_contacts(scene)
+    await _ends_before_telling(scene, monkeypatch)
+    await scene.withdraw("account:B")
+    await scene.settle()
+
+    assert await _subjects(scene, told) == ["account:A", "account:A", "account:B"]
+    assert (await scene.reports())[-1].published_fields == frozenset()

@@ -32,18 +32,14 @@ from registry_sync._state import CONTACT, DOMAIN, FORMER, Applied, Due, Thing
 from registry_sync._steps import Step, is_held, next_step, stands
 from registry_sync._summary import Summary
 from registry_sync._things import Inquiry, Lost, Questions
+from registry_sync._turns import Turns
 from registry_sync._wire import Held
 from registry_sync._world import World
 
 _log = logging.getLogger(__name__)
 
-# What is resolved at once: enough that a question costs little, few enough that a withdrawal which
-# comes meanwhile is not far behind.
-_ROUND = 200
 # The domains of one request: it stays far below the size of a message, whoever has how many.
 _DOMAINS = 10_000
-# One command that fails may be its own fault. So many different ones in a row are the registry's.
-_DOWN = 3
 # There is no such object, or it is another registrar's.
 _NOT_OURS = frozenset({2303, 2201})
 # Its status prohibits the operation.
@@ -83,10 +79,7 @@ class Worker:
         self.advanced = 0
         """Grows with everything that was got done: there is hope as long as it does."""
         self._resting = Resting(world.clock)
-        self._failing: dict[Thing, None] = {}
-        self._looks_down = False
-        # Withdrawals that fail slowly would keep everything else away for ever.
-        self._others_turn = False
+        self._turns = Turns(registry, world.state, self._resting)
         self._adapter = world.adapters[registry]
         self._client = world.client
         self._directory = world.directory
@@ -103,37 +96,10 @@ class Worker:
         `LoginRefused`, `PolicyDiffers` or `ConsentUnavailable`; what is not done then is done by
         the next call.
         """
-        while due := self._due():
+        while due := self._turns.next():
             await self._round(due, progress)
         if self._state.due(self.registry, 1):
             raise self._resting.left()
-
-    def _due(self) -> list[Due]:
-        """What to do next: what is urgent, and in turns with what has only failed, the rest."""
-        resting = self._resting
-        due = self._fresh_first(resting.rests)
-        if due and due[0].urgent and resting.knows(due[0]) and self._others_turn:
-            due = self._fresh_first(lambda one: one.urgent or resting.rests(one)) or due
-        self._others_turn = bool(due) and due[0].urgent
-        return due
-
-    def _fresh_first(self, passed_over: Callable[[Due], bool]) -> list[Due]:
-        """What is due, and what has failed before at its end: it may fail again, and again."""
-        # Those that come first may fail by themselves, however many: ask others before it is down.
-        due = self._state.due(self.registry, _ROUND, passed_over, anyhow=self._looks_down)
-        knows = self._resting.knows
-        failed = [one for one in due if knows(one)]
-        if not failed:
-            return due
-        fresh = self._state.due(
-            self.registry,
-            _ROUND,
-            lambda one: passed_over(one) or knows(one),
-            anyhow=self._looks_down,
-        )
-        if not fresh or fresh[0].urgent is not due[0].urgent:
-            return due
-        return [*fresh, *failed][:_ROUND]
 
     async def _round(self, due: Sequence[Due], progress: Callable[[int], None]) -> None:
         """Does some of it: first what hides, and nothing else while something is urgent."""
@@ -149,9 +115,8 @@ class Worker:
             for one in (*first, *then)
         )
         for task in (*first, *then):
-            waits = not task.due.urgent or self._resting.knows(task.due)
-            if waits and self._state.is_pressed(self.registry, self._resting.knows):
-                return  # somebody has just taken something back, perhaps: that goes first
+            if self._turns.must_wait(task.due):
+                return
             if await self._carry_out(task):
                 progress(1)
 
@@ -325,11 +290,7 @@ class Worker:
         return _Task(due, applied, inquiry, answer, step)
 
     def _failed(self, due: Due, error: RegistryUnavailable) -> None:
-        self._resting.put_off(due)
-        self._failing[due.thing] = None
-        if len(self._failing) >= _DOWN:
-            self._failing.clear()
-            self._looks_down = True
+        if self._turns.failed(due):
             raise error
         _log.warning("%s: change %d rests: %s", self.registry, due.mark, error)
 
@@ -337,18 +298,14 @@ class Worker:
         _log.warning(
             "%s: change %d was accepted and is not in force yet", self.registry, task.due.mark
         )
-        stands = task.applied._replace(sure=False, pending=True)
-        self._state.answered(task.due, _told(task.inquiry, stands), done=False)
-        self._answers()
+        after = task.applied._replace(sure=False, pending=True)
+        self._state.answered(task.due, _told(task.inquiry, after), done=False)
+        self._turns.answered()
         self.advanced += not task.applied.pending
         self._resting.put_off(task.due, accepted=True)
 
-    def _answers(self) -> None:
-        self._failing.clear()
-        self._looks_down = False
-
     def _got_done(self, due: Due) -> None:
-        self._answers()
+        self._turns.answered()
         self._resting.wake(due.thing)
         self.advanced += 1
 
@@ -363,7 +320,7 @@ class Worker:
             reports = self._reports(task, ReportOutcome.APPLIED, step.after.published)
         after = _told(task.inquiry, step.after)
         self._state.answered(task.due, after, reports, done=step.last)
-        self._answers()
+        self._turns.answered()
         self.advanced += 1
         if step.last:
             self._resting.wake(task.due.thing)
@@ -380,11 +337,11 @@ class Worker:
             "nothing that it could be told" if code is None else code,
             task.publication.read_position,
         )
-        stands = task.applied._replace(sure=sure, refused=task.step.name, pending=False)
+        after = task.applied._replace(sure=sure, refused=task.step.name, pending=False)
         reports = self._reports(
             task, ReportOutcome.REFUSED, task.publication.published_fields, code
         )
-        self._state.answered(task.due, _told(task.inquiry, stands), reports)
+        self._state.answered(task.due, _told(task.inquiry, after), reports)
         self._got_done(task.due)
         self._on_report()
 

@@ -25,15 +25,7 @@ from consentclient import (
     RegistryState,
 )
 
-# What was added to a table since the first files were made.
-_ADDED = {
-    "handle": "TEXT NOT NULL DEFAULT ''",
-    "account": "TEXT NOT NULL DEFAULT ''",
-    "facts": "TEXT NOT NULL DEFAULT ''",
-    "pending": "INTEGER NOT NULL DEFAULT 0",
-}
-
-_SCHEMA = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS place (
     name  TEXT PRIMARY KEY,
     value TEXT NOT NULL
@@ -57,21 +49,31 @@ CREATE TABLE IF NOT EXISTS applied (
     digests   TEXT NOT NULL,     -- of the values that were sent, by field; null: never looked at
     sure      INTEGER NOT NULL,  -- 0: something was sent since, and it is not known what came of it
     refused   TEXT,              -- what the registry refused since, if it did
-    handle    TEXT NOT NULL DEFAULT '',  -- of the contact object that was told
-    account   TEXT NOT NULL DEFAULT '',  -- whose contact that was
-    facts     TEXT NOT NULL DEFAULT '',  -- what was told of the contact, and none of its values
-    pending   INTEGER NOT NULL DEFAULT 0,  -- 1: accepted, and not in force yet
     PRIMARY KEY (kind, registry, name)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS report (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    report TEXT NOT NULL         -- what is still to be told to the consent service
+) STRICT;
+"""
+
+# What `applied` has besides, in the files that were made before it was needed as in new ones.
+_ADDED = {
+    # Of the contact object that was told: its handle, whose contact that was, and what was told of
+    # it, which is none of its values.
+    "handle": "TEXT NOT NULL DEFAULT ''",
+    "account": "TEXT NOT NULL DEFAULT ''",
+    "facts": "TEXT NOT NULL DEFAULT ''",
+    # 1: accepted, and not in force yet
+    "pending": "INTEGER NOT NULL DEFAULT 0",
+}
+
+_VIEWS = """
 CREATE INDEX IF NOT EXISTS applied_of_account ON applied (account);
 -- Contact objects that may be public.
 CREATE VIEW IF NOT EXISTS standing AS
     SELECT kind, registry, name, account FROM applied
     WHERE kind <> 'domain' AND (published <> '[]' OR sure = 0);
-CREATE TABLE IF NOT EXISTS report (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    report TEXT NOT NULL         -- what is still to be told to the consent service
-) STRICT;
 """
 
 _DUE_IN_ORDER = """
@@ -395,10 +397,9 @@ class State:
         # A power cut may take the last transactions, all of each: they are then done again.
         connection.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
+            self._run(_TABLES)
             self._add_columns()
-            for statement in _SCHEMA.split(";\n"):
-                if statement.strip():
-                    connection.execute(statement)
+            self._run(_VIEWS)
             connection.execute(
                 "INSERT OR IGNORE INTO place (name, value)"
                 " VALUES ('secret', lower(hex(randomblob(32))))"
@@ -409,10 +410,15 @@ class State:
                 "DELETE FROM applied WHERE kind = 'former' AND published = '[]' AND sure = 1"
             )
 
+    def _run(self, script: str) -> None:
+        for statement in script.split(";\n"):
+            if statement.strip():
+                self._connection.execute(statement)
+
     def _add_columns(self) -> None:
         there = {row[1] for row in self._connection.execute("PRAGMA table_info (applied)")}
         for name, what in _ADDED.items():
-            if there and name not in there:
+            if name not in there:
                 self._connection.execute(f"ALTER TABLE applied ADD COLUMN {name} {what}")
 
     def __exit__(

@@ -51,7 +51,10 @@ class PolicyDiffers(RegistryError):
 
 
 class PutOff(RegistryError):
-    """What is left to do rests for so many seconds; it failed, or `accepted`: is not in force."""
+    """All that is left to do rests, the first of it for so many seconds.
+
+    `accepted`: none of it has failed, it is only not in force yet.
+    """
 
     def __init__(self, number: int, seconds: float, *, accepted: bool) -> None:
         self.seconds = seconds

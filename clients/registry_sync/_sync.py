@@ -72,8 +72,9 @@ class Sync:
         self._more = {worker.registry: asyncio.Event() for worker in self._workers}
 
     async def follow(self, until: int | None = None) -> None:
-        """Follows the feed without end, or until it was read through a position and all is done.
+        """Follows the feed without end, or until it was read through a position.
 
+        Then it ends when all is done, but for what always fails by itself or is not in force yet.
         Begins with everything there is, if it never ran before. What a registry's rules make of a
         date is found by the next reconciliation.
         """
@@ -223,12 +224,12 @@ class Sync:
                 await self._patiently(worker.drain, worker)
                 await more.wait()
             except PutOff as rest:  # said when it began to rest
-                await self._pause_unless(more, rest.seconds)
+                await self._wait_for(more, rest.seconds)
 
-    async def _pause_unless(self, more: asyncio.Event, seconds: float) -> None:
+    async def _wait_for(self, more: asyncio.Event, at_most: float) -> None:
         waiting = [
             asyncio.ensure_future(more.wait()),
-            asyncio.ensure_future(self._world.pause(seconds)),
+            asyncio.ensure_future(self._world.pause(at_most)),
         ]
         try:
             done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

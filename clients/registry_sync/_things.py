@@ -122,7 +122,7 @@ class Questions:
         self._secret = secret
 
     def about(self, thing: Thing, applied: Applied) -> Inquiry | None:
-        """What to ask about a thing; None if there is nothing of it that is ours to change.
+        """What to ask about a thing; None if nothing of it is ours to change, or to be hidden yet.
 
         Raises `Lost`.
         """

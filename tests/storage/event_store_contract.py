@@ -24,6 +24,7 @@ from consentsvc.service.ports import (
     SubjectRecord,
     Transaction,
 )
+from tests.storage.checkpoint_contract import CheckpointContract
 from tests.storage.making import (
     ANNA,
     BEN,
@@ -76,7 +77,7 @@ async def recall(store: EventStore, asked: Request) -> Remembered | None:
     return await store.write(lambda transaction: transaction.recall(asked))
 
 
-class EventStoreContract(ScopedContract, TreeContract):
+class EventStoreContract(ScopedContract, TreeContract, CheckpointContract):
     """The promises of `EventStore` and `Transaction`. `store` and `other` are new and empty."""
 
     # --- appending ---------------------------------------------------------------------------

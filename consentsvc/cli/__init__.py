@@ -29,6 +29,7 @@ from consentsvc.cli.events import events
 from consentsvc.cli.filtering import filter_command
 from consentsvc.cli.proof import proof
 from consentsvc.cli.publication import publication
+from consentsvc.cli.restoring import restore
 from consentsvc.cli.rights import rights
 from consentsvc.cli.running import run
 from consentsvc.cli.serving import serve
@@ -60,6 +61,7 @@ _COMMANDS = (
     publication,
     proof,
     verify,
+    restore,
     demo,
 )
 

@@ -27,6 +27,7 @@ def check(connection: sqlite3.Connection, seed: bytes | None, problem: Problem) 
             origins.add(_check(connection, row, size, public_key))
         except (Damaged, NoteInvalid) as error:
             problem(row[0], "checkpoint", str(error))
+    _check_ancestors(connection, size, public_key, problem)
     if len(origins) > 1:
         problem(None, "checkpoint", "the log has signed under several names")
     _check_keys(connection, last, size, problem)
@@ -43,13 +44,56 @@ def _check(
         raise Damaged("is of more events than there are")
     if sqlite_tree.root(connection, Position(size)) != root:
         raise Damaged("is not of these events")
+    checkpoint = _signed(text, public_key)
+    if (checkpoint.size, checkpoint.root) != (size, root):
+        raise Damaged("is not the one that was signed")
+    return checkpoint.origin
+
+
+def _signed(text: str, public_key: bytes | None) -> Checkpoint:
     note = Note.parse(text)
     checkpoint = Checkpoint.parse(note.text)
-    if (checkpoint.size, checkpoint.root) != (size, root) or checkpoint.text() != note.text:
-        raise Damaged("is not the one that was signed")
+    if checkpoint.text() != note.text:
+        raise NoteInvalid("is not a checkpoint of ours")
     if public_key is not None:
         note.check(Verifier(checkpoint.origin, public_key))
-    return checkpoint.origin
+    return checkpoint
+
+
+def _check_ancestors(
+    connection: sqlite3.Connection, tree: int, public_key: bytes | None, problem: Problem
+) -> None:
+    """What a log had signed that this one is a copy of: it has all that was taken over from it."""
+    origins: dict[bytes, set[str]] = {}
+    for store_id, taken, *row in connection.execute(
+        "SELECT ancestor.store_id, ancestor.size, kept.size, kept.root, kept.note"
+        " FROM ancestor_checkpoint AS kept JOIN ancestor USING (store_id)"
+        " ORDER BY ancestor.size, kept.size"
+    ):
+        try:
+            origin = _check(connection, (row[0], row[1], row[2]), min(tree, taken), public_key)
+            origins.setdefault(store_id, set()).add(origin)
+        except (Damaged, NoteInvalid) as error:
+            problem(row[0], "ancestor_checkpoint", str(error))
+    for store_id, size, root, text in connection.execute(
+        "SELECT store_id, signed, root, note FROM ancestor WHERE note IS NOT NULL"
+    ):
+        try:
+            checkpoint = _signed(text, public_key)
+        except NoteInvalid as error:
+            problem(None, "ancestor", str(error))
+            continue
+        origins.setdefault(store_id, set()).add(checkpoint.origin)
+        named = checkpoint.origin.endswith(f"/{store_id.hex()}")
+        if (checkpoint.size, checkpoint.root) != (size, root) or not named:
+            problem(None, "ancestor", "is not what was signed")
+    if any(len(one) > 1 for one in origins.values()):
+        problem(None, "ancestor_checkpoint", "a log has signed under several names")
+    strays = (
+        "SELECT 1 FROM ancestor_checkpoint WHERE store_id NOT IN (SELECT store_id FROM ancestor)"
+    )
+    if connection.execute(strays).fetchone() is not None:
+        problem(None, "ancestor_checkpoint", "is of no log that is named")
 
 
 def _check_keys(

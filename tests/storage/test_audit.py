@@ -1,0 +1,199 @@
+"""An older checkpoint finds whatever was done to a log since, and where it begins."""
+
+import hashlib
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from consentsvc.domain.merkle import Frontier, leaf_hash
+from consentsvc.domain.notes import Checkpoint, Note
+from consentsvc.service.notices import publish
+from consentsvc.storage.audit import Audited, audit
+from consentsvc.storage.errors import StoreRefused
+from consentsvc.storage.sqlite import open_sqlite
+from tests.storage.making import given, record
+from tests.storage.test_checkpoints import signing
+from tests.storage.test_verify import tamper
+from tests.support.catalogues import catalogue
+from tests.support.clock import FakeClock
+
+SIZE = 40
+
+
+@pytest.fixture
+async def signed(tmp_path: Path, clock: FakeClock) -> tuple[Path, Checkpoint]:
+    """A log that was signed at 20, 32 and 40 events, and has grown since."""
+    path = tmp_path / "log.db"
+    async with open_sqlite(path, clock=clock) as store:
+        await publish(store, catalogue())
+        for size in (20, 32, SIZE):
+            missing = size - await store.head()
+            assert missing > 0
+            await record(store, *(given() for _ in range(missing)))
+            checkpoint = await signing(store).sign()
+        await record(store, given(), given())
+    assert checkpoint is not None
+    return path, Checkpoint.parse(Note.parse(checkpoint.note).text)
+
+
+def found(path: Path, checkpoint: Checkpoint) -> tuple[int, int]:
+    finding = audit(path, checkpoint).finding
+    assert finding is not None
+    return finding.first, finding.last
+
+
+def test_an_honest_log(signed: tuple[Path, Checkpoint]) -> None:
+    """It is sound, whatever was appended since; looking needs no key and changes nothing."""
+    path, checkpoint = signed
+    path.with_name("log.db.keys").unlink()
+    path.with_name("log.db.master-key").unlink()
+    before = path.read_bytes()
+
+    assert audit(path, checkpoint) == Audited(SIZE + 2, None)
+    assert path.read_bytes() == before
+
+
+ONE_ROW = {
+    "header": "UPDATE event SET header = CAST(replace(header, '_given', '_refused') AS BLOB)"
+    " WHERE position = 35",
+    "leaf": "UPDATE event SET leaf_hash = zeroblob(32) WHERE position = 35",
+    "time": "UPDATE event SET recorded_at = recorded_at + 1 WHERE position = 35",
+    "kind": "UPDATE event SET kind = 'consent_refused' WHERE position = 35",
+    "pseudonym": "UPDATE event SET pseudonym = zeroblob(16) WHERE position = 35",
+    "personal part": "UPDATE personal_part SET sealed = zeroblob(90) WHERE position = 35",
+    "deleted": "DELETE FROM event WHERE position = 35",
+}
+
+
+@pytest.mark.parametrize("statement", ONE_ROW.values(), ids=ONE_ROW)
+def test_one_row(signed: tuple[Path, Checkpoint], statement: str) -> None:
+    """Changed or deleted, it is named."""
+    path, checkpoint = signed
+    tamper(path, statement)
+
+    assert found(path, checkpoint) == (35, 35)
+
+
+def test_a_notice(signed: tuple[Path, Checkpoint]) -> None:
+    """Another text than the one that was published is found at its publication."""
+    path, checkpoint = signed
+    tamper(path, "UPDATE notice SET text = 'We may do anything.' WHERE position = 2")
+
+    assert found(path, checkpoint) == (2, 2)
+
+
+def test_two_rows_exchanged(signed: tuple[Path, Checkpoint]) -> None:
+    """The first of the two is named."""
+    path, checkpoint = signed
+    tamper(
+        path,
+        "UPDATE event SET position = -35 WHERE position = 35",
+        "UPDATE event SET position = 35 WHERE position = 37",
+        "UPDATE event SET position = 37 WHERE position = -35",
+    )
+
+    assert found(path, checkpoint) == (35, 35)
+
+
+def test_a_row_inserted(signed: tuple[Path, Checkpoint]) -> None:
+    """What comes after moves by one, and the first that is not where it was is named."""
+    path, checkpoint = signed
+    tamper(
+        path,
+        "UPDATE event SET position = -position WHERE position >= 35",
+        "UPDATE event SET position = 1 - position WHERE position < 0",
+        "INSERT INTO event SELECT 35, recorded_at, kind, purpose, pseudonym, header, leaf_hash"
+        " FROM event WHERE position = 34",
+    )
+
+    assert found(path, checkpoint) == (35, 35)
+
+
+def test_the_tail_cut_off(signed: tuple[Path, Checkpoint]) -> None:
+    """The first event that is gone is named, and the last one that must have been there."""
+    path, checkpoint = signed
+    tamper(path, "DELETE FROM event WHERE position > 36")
+
+    assert found(path, checkpoint) == (37, SIZE)
+
+
+def test_a_row_changed_with_its_hash(signed: tuple[Path, Checkpoint]) -> None:
+    """Whoever makes the hash anew is found by the tree: one of two events is not as it was."""
+    path, checkpoint = signed
+    _forge(path, 35)
+
+    assert found(path, checkpoint) == (35, 36)
+
+
+def test_everything_made_anew(signed: tuple[Path, Checkpoint]) -> None:
+    """Whoever makes the whole tree anew is found by what was signed, as near as that tells."""
+    path, checkpoint = signed
+    _forge(path, 35)
+    _regrow(path)
+
+    assert found(path, checkpoint) == (33, SIZE)
+
+
+def test_everything_made_anew_before_a_kept_checkpoint(signed: tuple[Path, Checkpoint]) -> None:
+    """The checkpoints that the log kept narrow it down."""
+    path, checkpoint = signed
+    _forge(path, 25)
+    _regrow(path)
+
+    assert found(path, checkpoint) == (21, 32)
+
+
+def test_another_log(signed: tuple[Path, Checkpoint], tmp_path: Path) -> None:
+    """What is no log is told as that, and is no finding."""
+    _, checkpoint = signed
+    for content in (b"", b"not a database", b"SQLite format 3\0" + bytes(200)):
+        (tmp_path / "none.db").write_bytes(content)
+        with pytest.raises(StoreRefused):
+            audit(tmp_path / "none.db", checkpoint)
+    with pytest.raises(StoreRefused, match="there is no log"):
+        audit(tmp_path / "nothing.db", checkpoint)
+
+
+def test_every_event(signed: tuple[Path, Checkpoint], tmp_path: Path) -> None:
+    """There is none that could be changed unnoticed."""
+    path, checkpoint = signed
+    for position in range(1, SIZE + 1):
+        copy = Path(shutil.copy(path, tmp_path / f"copy-{position}.db"))
+        tamper(
+            copy,
+            f"UPDATE event SET header = CAST(header || ' ' AS BLOB) WHERE position = {position}",
+        )
+
+        assert found(copy, checkpoint) == (position, position)
+
+
+def _forge(path: Path, position: int) -> None:
+    """Moves an event's time and makes its hash anew."""
+    with closing(sqlite3.connect(path)) as connection:
+        header, at = connection.execute(
+            "SELECT header, recorded_at FROM event WHERE position = ?", (position,)
+        ).fetchone()
+    forged = header.replace(str(at).encode(), str(at - 1).encode())
+    assert forged != header
+    tamper(path, (
+        "UPDATE event SET header = ?, leaf_hash = ?, recorded_at = ? WHERE position = ?",
+        (forged, hashlib.sha256(b"\0" + forged).digest(), at - 1, position),
+    ))  # fmt: skip
+
+
+def _regrow(path: Path) -> None:
+    """Makes every subtree anew."""
+    with closing(sqlite3.connect(path)) as connection:
+        headers = connection.execute("SELECT header FROM event ORDER BY position").fetchall()
+    edge, completed = Frontier().appended(leaf_hash(one) for (one,) in headers)
+    tamper(
+        path,
+        *(
+            ("UPDATE tree_node SET hash = ? WHERE (level, number) = (?, ?)", (made, *node))
+            for node, made in completed.items()
+        ),
+        ("UPDATE tree SET frontier = ?", (b"".join(edge.hashes),)),
+    )

@@ -116,6 +116,7 @@ def _routed(desk: Desk) -> Starlette:
             route("/domains/{mark}", domains.show_domain),
             route("/history", history.show),
             route("/history/download", history.download),
+            route("/history/receipt", history.receipt, "POST", form=True),
             route("/unsubscribe/{token}", links.ask_to_withdraw, signed_in=False),
             route("/unsubscribe/{token}", links.withdraw, "POST", signed_in=False),
             route("/confirm/{token}", links.ask_to_confirm, signed_in=False),

@@ -9,12 +9,13 @@ from typing import Any
 
 from starlette.responses import Response
 
-from consentclient import ConsentEvent, HistoryPage
-from panel._visit import Visit, as_fresh_as_told
+from consentclient import ConsentEvent, EventUnknown, HistoryPage
+from panel._visit import FormRefused, Visit, as_fresh_as_told
 
 PAGE = 20
 # No history has as many pages: the service passes over a million events at most.
 _DIGITS = 5
+_LONGEST_POSITION = 19
 
 
 async def show(visit: Visit) -> Response:
@@ -69,6 +70,29 @@ async def download(visit: Visit) -> Response:
         media_type="application/json",
         # A name without the customer's: it ends up in folders that others see.
         headers={"Content-Disposition": 'attachment; filename="my-choices.json"'},
+    )
+
+
+async def receipt(visit: Visit) -> Response:
+    """One entry's receipt, or the same as a consent record, as a file.
+
+    A form asks for it, so that no address tells which entry somebody looked at.
+    """
+    position = visit.form.get("position", "")
+    if not (position.isascii() and position.isdigit() and len(position) < _LONGEST_POSITION):
+        raise FormRefused("refused.incomplete", 400)
+    try:
+        found = await visit.desk.client.receipt(visit.subject_id, int(position))
+    except EventUnknown as error:
+        raise FormRefused("refused.incomplete", 404) from error
+    if visit.form.get("as") == "record":
+        content, kind, name = found.consent_record, "application/ld+json", "consent-record.jsonld"
+    else:
+        content, kind, name = found.text, "text/plain", "receipt.tlog-proof"
+    return Response(
+        content,
+        media_type=kind,
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
 
 

@@ -4,6 +4,8 @@ import json
 from datetime import timedelta
 
 from consentclient import Action, Actor, ActorKind, Change, ContactField, Evidence, Scope
+from consentsvc.domain.receipts import Receipt
+from consentsvc.service.signing import Verifier
 from tests.panel.making import Panel, Reader
 from tests.support.clock import FakeClock
 
@@ -102,3 +104,38 @@ async def test_nobody_elses(panel: Panel) -> None:
         answers = [await browser.get(path) for path in ("/history", "/history/download")]
 
     assert [one.status_code for one in answers] == [303, 303]
+
+
+async def test_the_receipt_of_an_entry(panel: Panel) -> None:
+    """As a file that proves it without the service, and as a record for programs."""
+    async with panel.signed_in(ANN) as reader:
+        await reader.turn("newsletter", "on")
+        receipt = await reader.send("/history", "/history/receipt", {"as": "receipt"})
+        record = await reader.send("/history", "/history/receipt", {"as": "record"})
+    signed = await panel.client.checkpoint()
+    assert signed is not None
+    proven = Receipt.parse(receipt.text).check(Verifier.parse(signed.verifier_key))
+
+    assert proven.event.personal is not None
+    assert proven.event.personal.subject == ANN
+    assert receipt.headers["content-disposition"] == 'attachment; filename="receipt.tlog-proof"'
+    activity = record.json()["dpv:hasRecordOfActivity"]
+    assert activity["dpv:hasConsentStatus"]["@type"] == "dpv:ConsentGiven"
+
+
+async def test_no_receipt_of_another(panel: Panel) -> None:
+    """Somebody else's entry, none at all, and a form that is not ours: nothing is handed out."""
+    async with panel.signed_in("customer:1") as other:
+        await other.turn("newsletter", "on")
+        (event,) = [one async for one in panel.client.history("customer:1")]
+        theirs = event.position
+    async with panel.signed_in(ANN) as reader:
+        await reader.turn("newsletter", "on")
+        codes = [
+            (await reader.send("/history", "/history/receipt", {"position": wrong})).status_code
+            for wrong in (str(theirs), "999999", "0", "", "x", "9" * 30)
+        ]
+        forged = await reader.browser.post("/history/receipt", data={"position": str(theirs)})
+
+    assert codes == [404, 404, 400, 400, 400, 400]
+    assert forged.status_code == 403

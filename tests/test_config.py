@@ -46,6 +46,7 @@ class TestReading:
             "MASTER_KEY_FILE": f"{tmp_path}/to-be-made",
             "CATALOGUE": f"{file}",
             "PROFILES": f"{tmp_path}",
+            "LOG_NAME": "log.registrar.example/consents",
             "TLS_CERTIFICATE": f"{file}",
             "TLS_KEY": f"{file}",
             "TLS_CLIENT_CA": f"{file}",
@@ -61,7 +62,7 @@ class TestReading:
         }
         assert dataclasses.astuple(settings) == (
             *("0.0.0.0:8443", "memory:", tmp_path / "to-be-made"),
-            *(file, tmp_path, file, file, file),
+            *(file, tmp_path, "log.registrar.example/consents", file, file, file),
             *(True, 0, 0, 7),
         )
 
@@ -75,6 +76,12 @@ class TestReading:
         settings = Settings.read(environment, rate=0, insecure=False, store=None)
 
         assert (settings.rate, settings.insecure, settings.store) == (0, False, "memory:")
+
+    @pytest.mark.parametrize("wrong", ["", "two words", "a+b", "log/", "x" * 201, "a\n"])
+    def test_a_name_that_cannot_stand_in_a_note(self, wrong: str) -> None:
+        """It would end, or cut, the lines of what is signed."""
+        with pytest.raises(SettingsInvalid, match="LOG_NAME"):
+            Settings.read({f"{PREFIX}LOG_NAME": wrong})
 
     def test_given_over_a_mistake(self) -> None:
         """An option also stands in for a variable that could not be read."""

@@ -21,6 +21,7 @@ _HELP = {
     "master_key_file": "The 32 bytes under which all keys lie; by default beside the log.",
     "catalogue": "The catalogue, TOML; by default the one that comes with the program.",
     "profiles": "A folder with registry profiles of your own, beside those of the program.",
+    "log_name": "What the log signs as, with its id behind it: a domain name of yours.",
     "tls_certificate": "The server's certificate chain, PEM.",
     "tls_key": "Its private key, PEM.",
     "tls_client_ca": "Let in only callers with a certificate of this authority, PEM.",
@@ -29,7 +30,13 @@ _HELP = {
     "drain_seconds": "How long calls under way may go on once the server was told to stop.",
     "sweep_seconds": "How often consents and requests that ran out are looked for.",
 }
-_METAVAR = {"listen": "HOST:PORT", "store": "URL", "profiles": "FOLDER", "rate": "N"}
+_METAVAR = {
+    "listen": "HOST:PORT",
+    "store": "URL",
+    "profiles": "FOLDER",
+    "log_name": "NAME",
+    "rate": "N",
+}
 
 
 def _settings_options(command: Command) -> Command:

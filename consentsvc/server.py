@@ -34,6 +34,7 @@ from consentsvc.service import notices
 from consentsvc.service.checkpoints import Checkpoints
 from consentsvc.service.consents import Consents
 from consentsvc.service.expiry import Sweeper
+from consentsvc.service.exports import Exports
 from consentsvc.service.following import Following
 from consentsvc.service.links import Links
 from consentsvc.service.ports import Clock, EventStore
@@ -172,6 +173,7 @@ async def started(
     signer = Signer(_origin(settings, store), store.secret("checkpoint"))
     checkpoints = Checkpoints(store, signer)
     await checkpoints.check_origin()
+    receipts = Receipts(store, catalogue, checkpoints)
     following = Following(store)
     rate = RateLimit(settings.rate) if settings.rate else None
     door = Door(rate, frozenset(SERVICES))
@@ -187,7 +189,7 @@ async def started(
         ConsentServicer(
             Consents(store, catalogue, profiles, links, clock),
             queries,
-            Receipts(store, catalogue, checkpoints),
+            receipts,
             catalogue,
             tokens,
         ),
@@ -201,7 +203,8 @@ async def started(
         EventServicer(following, catalogue, tokens, clock), grpc_server
     )
     subject_rights_service_pb2_grpc.add_SubjectRightsServiceServicer_to_server(
-        RightsServicer(Rights(store, catalogue), tokens), grpc_server
+        RightsServicer(Rights(store, catalogue), Exports(store, queries, receipts, clock), tokens),
+        grpc_server,
     )
     proof_service_pb2_grpc.add_ProofServiceServicer_to_server(
         ProofServicer(store, checkpoints), grpc_server

@@ -16,6 +16,7 @@ from consentclient._model import (
     Actor,
     EventBatch,
     EventPage,
+    ExportPart,
     InclusionProof,
     Recorded,
     Scope,
@@ -112,6 +113,26 @@ class BlockingRightsCalls(BlockingCalls):
         return self._background.run(
             self._client.report_death(
                 subject_id, actor=actor, channel=channel, request_id=request_id
+            )
+        )
+
+    def export(
+        self,
+        subject_id: str,
+        *,
+        actor: Actor,
+        channel: str,
+        with_receipts: bool = False,
+        request_id: str | None = None,
+    ) -> Generator[ExportPart, None, None]:
+        """See `AsyncConsentClient.export`."""
+        return self._background.iterate(
+            self._client.export(
+                subject_id,
+                actor=actor,
+                channel=channel,
+                with_receipts=with_receipts,
+                request_id=request_id,
             )
         )
 

@@ -64,6 +64,7 @@ class EventKind(enum.Enum):
     DEATH_REPORTED = "death_reported"
     NOTICE_PUBLISHED = "notice_published"
     PUBLICATION_REPORTED = "publication_reported"
+    RECORD_EXPORTED = "record_exported"
     OTHER = "other"
 
 

@@ -76,13 +76,43 @@ def purposes(message: consent_messages.ListPurposesResponse) -> list[model.Purpo
 def consents(message: consent_messages.ListConsentsResponse) -> model.Consents:
     """One page of a subject's consents."""
     return model.Consents(
-        entries=tuple(
-            model.ConsentEntry(_consent(one.consent), decision(one.decision, message.read_at))
-            for one in message.consents
-            if _is_understood(one.consent.scope)
-        ),
+        entries=_entries(message.consents, message.read_at),
         standing=_standing(message.standing),
         read_at=message.read_at,
+    )
+
+
+def exported(message: rights_messages.ExportSubjectResponse) -> model.ExportPart:
+    """A part of an export, but for events whose scope this client does not understand."""
+    pairs = [(events([one.event]), one.receipt) for one in message.events]
+    return model.ExportPart(
+        record=_record(message.record) if message.HasField("record") else None,
+        events=tuple(event for found, _ in pairs for event in found),
+        receipts=tuple(receipt for found, receipt in pairs if found and receipt),
+        notices=tuple(
+            model.ExportedNotice(one.purpose_id, notice(one.notice)) for one in message.notices
+        ),
+    )
+
+
+def _record(message: rights_messages.ExportedRecord) -> model.ExportedRecord:
+    return model.ExportedRecord(
+        subject_id=message.subject_id,
+        consents=_entries(message.consents, message.read_at),
+        standing=_standing(message.standing),
+        event_count=message.event_count,
+        read_position=message.read_position,
+        export_time=moment(message.export_time),
+    )
+
+
+def _entries(
+    entries: Iterable[consent_messages.ConsentEntry], read_at: str
+) -> tuple[model.ConsentEntry, ...]:
+    return tuple(
+        model.ConsentEntry(_consent(one.consent), decision(one.decision, read_at))
+        for one in entries
+        if _is_understood(one.consent.scope)
     )
 
 

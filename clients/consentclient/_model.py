@@ -355,3 +355,37 @@ class EventBatch:
     events: tuple[ConsentEvent, ...]
     cursor: str
     through_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedRecord:
+    """What stands about a subject, and how many events it follows from."""
+
+    subject_id: str
+    consents: tuple[ConsentEntry, ...]
+    standing: Standing
+    event_count: int
+    read_position: int
+    export_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedNotice:
+    """A text that the subject was shown."""
+
+    purpose_id: str
+    notice: Notice
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPart:
+    """A part of an export, in order: `record` comes with the first.
+
+    `receipts` has one for each event, or none at all unless they were asked for. Each notice comes
+    once.
+    """
+
+    record: ExportedRecord | None
+    events: tuple[ConsentEvent, ...]
+    receipts: tuple[str, ...]
+    notices: tuple[ExportedNotice, ...]

@@ -1,12 +1,16 @@
 """SubjectRightsService: what the law gives a person beyond their choices."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+
+import grpc
 
 from consentclient import _incoming as incoming
 from consentclient import _outgoing as outgoing
-from consentclient._channel import Calls
+from consentclient import _statuses as statuses
+from consentclient._channel import Calls, in_our_words, read
 from consentclient._enums import RevocationReason
-from consentclient._model import Actor, Recorded, Scope, Updated
+from consentclient._errors import AnswerNotUnderstood
+from consentclient._model import Actor, ExportPart, Recorded, Scope, Updated
 from consentsvc.v1 import subject_rights_service_pb2 as messages
 
 
@@ -88,3 +92,48 @@ class RightsCalls(Calls):
             ),
             incoming.recorded,
         )
+
+    async def export(
+        self,
+        subject_id: str,
+        *,
+        actor: Actor,
+        channel: str,
+        with_receipts: bool = False,
+        request_id: str | None = None,
+    ) -> AsyncGenerator[ExportPart, None]:
+        """Yields everything that is held about a subject (GDPR art. 15 and 20), in parts.
+
+        Whoever is not the subject is recorded as having been handed it out. One that was cut is
+        begun anew: by the same `request_id` that is recorded once.
+        """
+        connection = self._connection
+        with in_our_words():
+            call = connection.stubs.rights.ExportSubject(
+                messages.ExportSubjectRequest(
+                    subject_id=subject_id,
+                    actor=outgoing.actor(actor),
+                    channel=channel,
+                    request_id=outgoing.request_id(request_id),
+                    with_receipts=with_receipts,
+                )
+            )
+        # The receipts of one part may have to wait for one to be signed.
+        patience = connection.timeout * (1 + with_receipts)
+        try:
+            count, read_so_far, first = 0, 0, True
+            while first or read_so_far < count:
+                try:
+                    part, events = await read(
+                        call, lambda one: (incoming.exported(one), len(one.events)), patience
+                    )
+                except grpc.aio.AioRpcError as error:
+                    raise statuses.from_call(error) from None
+                if first:
+                    if part.record is None:
+                        raise AnswerNotUnderstood("an export begins with what stands")
+                    count, first = part.record.event_count, False
+                read_so_far += events
+                yield part
+        finally:
+            call.cancel()

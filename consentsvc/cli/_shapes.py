@@ -1,6 +1,8 @@
 """What the service answers, as the objects that `--json` prints. Their names are a promise."""
 
 import dataclasses
+from collections.abc import Iterator
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from consentsvc.cli._printing import moment
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
         ConsentEvent,
         Decision,
         Evidence,
+        ExportPart,
         NoticeRef,
         Outcome,
         PublicationReport,
@@ -151,6 +154,34 @@ def event(one: "ConsentEvent") -> Shape:
         "report": report(one.report),
         "signal": one.signal and one.signal.value,
     }
+
+
+def export_lines(part: "ExportPart") -> Iterator[Shape]:
+    """The lines of a part of an export; each says by its only name what it is."""
+    if part.record is not None:
+        record = part.record
+        yield {
+            "record": {
+                "subject_id": record.subject_id,
+                "export_time": moment(record.export_time),
+                "read_position": record.read_position,
+                "event_count": record.event_count,
+                "restriction_position": record.standing.restriction_position,
+                "death_position": record.standing.death_position,
+                "consents": [entry(one) for one in record.consents],
+            }
+        }
+    for told in part.notices:
+        yield {
+            "notice": {
+                "purpose_id": told.purpose_id,
+                **(notice(told.notice.ref) or {}),
+                "title": told.notice.title,
+                "text": told.notice.text,
+            }
+        }
+    for one, receipt in zip_longest(part.events, part.receipts):
+        yield {"event": event(one) | {"receipt": receipt}}
 
 
 def actor(one: "Actor | None") -> str | None:

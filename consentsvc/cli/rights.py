@@ -1,5 +1,6 @@
 """`consentsvc rights`: what the law gives a person beyond their choices."""
 
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import click
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _REASONS = ("subject_changed", "transferred_away", "legal_basis_changed", "invalid")
 
 
-@click.group(short_help="Restricts, revokes, reports a death.")
+@click.group(short_help="Restricts, revokes, reports a death, exports.")
 def rights() -> None:
     """What the data protection officer does for a person, or instead of them.
 
@@ -123,3 +124,43 @@ def revoke(
         [(one.purpose_id, one.effect.name, one.position) for one in updated.outcomes],
     )
     _printing.facts([("written at", updated.written_at)])
+
+
+@rights.command()
+@click.argument("subject")
+@click.option("--receipts", is_flag=True, help="With the receipt of each event.")
+@actor_option()
+@channel_option
+@request_option
+@asks_service
+def export(
+    subject: str,
+    *,
+    receipts: bool,
+    actor: "Actor",
+    channel: str,
+    request_id: str | None,
+    service: Service,
+    as_json: bool,
+) -> None:
+    """Prints everything that is held about SUBJECT, as JSON lines (GDPR art. 15 and 20).
+
+    The first has what stands; then each event is a line, and each text that it names comes before
+    it. Unless --actor is the subject, the log records who was handed it out.
+    """
+    del as_json  # there is no other form
+
+    async def exporting(client: "AsyncConsentClient") -> None:
+        parts = client.export(
+            subject,
+            actor=actor,
+            channel=channel,
+            with_receipts=receipts,
+            request_id=request_id,
+        )
+        async with aclosing(parts):
+            async for part in parts:
+                for line in _shapes.export_lines(part):
+                    _printing.print_json(line)
+
+    service.ask(exporting)

@@ -25,6 +25,7 @@ class EventKind(Word):
     DEATH_REPORTED = "death_reported"
     NOTICE_PUBLISHED = "notice_published"
     PUBLICATION_REPORTED = "publication_reported"
+    RECORD_EXPORTED = "record_exported"
 
 
 CHOICES = frozenset(

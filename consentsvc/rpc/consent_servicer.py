@@ -82,13 +82,7 @@ class ConsentServicer(ConsentServiceServicer):
         following = first + size
         more = following < len(choices.entries)
         return messages.ListConsentsResponse(
-            consents=[
-                messages.ConsentEntry(
-                    consent=translate.consent(one.purpose, one.consent, one.scope),
-                    decision=translate.decision(one.decision),
-                )
-                for one in choices.entries[first:following]
-            ],
+            consents=map(translate.entry, choices.entries[first:following]),
             standing=translate.standing(choices.standing),
             next_page_token=self._tokens.make(Kind.CONSENTS_PAGE, following) if more else "",
             read_at=self._tokens.make(Kind.FRESHNESS, choices.read_at),

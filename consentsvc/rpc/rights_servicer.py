@@ -1,14 +1,18 @@
 """SubjectRightsService."""
 
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from itertools import zip_longest
 from typing import Any, Protocol
 
 from consentsvc.domain import identifiers
 from consentsvc.domain.events import Actor
-from consentsvc.domain.identifiers import PurposeId
+from consentsvc.domain.identifiers import PurposeId, SubjectId
 from consentsvc.rpc import scopes, translate
 from consentsvc.rpc.limits import MAX_PURPOSES, refuse_large, refuse_repeats
 from consentsvc.rpc.tokens import Kind, Tokens
 from consentsvc.rpc.writing import Write, request_of
+from consentsvc.service.exports import Exports, Part
 from consentsvc.service.requests import Written
 from consentsvc.service.rights import Instruction, Rights
 from consentsvc.v1 import consent_pb2 as consent_messages
@@ -30,8 +34,9 @@ class _Instructing(Write, Protocol):
 class RightsServicer(SubjectRightsServiceServicer):
     """Carries out what the law gives a person beyond their choices."""
 
-    def __init__(self, rights: Rights, tokens: Tokens) -> None:
+    def __init__(self, rights: Rights, exports: Exports, tokens: Tokens) -> None:
         self._rights = rights
+        self._exports = exports
         self._tokens = tokens
 
     async def RestrictProcessing(
@@ -82,6 +87,45 @@ class RightsServicer(SubjectRightsServiceServicer):
         return messages.ReportDeathResponse(
             effect=translate.effect(written.outcomes[0].effect), written_at=self._at(written)
         )
+
+    async def ExportSubject(
+        self, request: messages.ExportSubjectRequest, context: Any
+    ) -> AsyncIterator[messages.ExportSubjectResponse]:
+        """See the proto."""
+        actor = translate.actor(request.actor)
+        instruction = _instruction(request, context, actor)
+        export = self._exports.export(instruction, with_receipts=request.with_receipts)
+        async with aclosing(export) as parts:
+            async for part in parts:
+                yield self._exported(instruction.subject, part)
+
+    def _exported(self, subject: SubjectId, part: Part) -> messages.ExportSubjectResponse:
+        response = messages.ExportSubjectResponse(
+            events=[
+                messages.ExportedEvent(
+                    event=translate.event(event, with_evidence=True), receipt=receipt
+                )
+                for event, receipt in zip_longest(part.events, part.receipts)
+            ],
+            notices=[
+                messages.ExportedNotice(purpose_id=one.purpose, notice=translate.published(one))
+                for one in part.notices
+            ],
+        )
+        if part.held is not None:
+            choices, events, made_at = part.held
+            response.record.CopyFrom(
+                messages.ExportedRecord(
+                    subject_id=subject,
+                    consents=map(translate.entry, choices.entries),
+                    standing=translate.standing(choices.standing),
+                    event_count=events,
+                    read_position=choices.read_at,
+                    export_time=translate.timestamp(made_at),
+                    read_at=self._tokens.make(Kind.FRESHNESS, choices.read_at),
+                )
+            )
+        return response
 
     def _at(self, written: Written) -> str:
         return self._tokens.make(Kind.FRESHNESS, written.written_at)

@@ -32,6 +32,7 @@ from consentsvc.domain.scope import Reach, Scope
 from consentsvc.rpc import scopes
 from consentsvc.service.consents import Change, ShownNotice
 from consentsvc.service.ports import Published, SubjectRecord
+from consentsvc.service.queries import Entry
 from consentsvc.service.requests import Effect, Outcome
 from consentsvc.v1 import consent_event_service_pb2 as event_messages
 from consentsvc.v1 import consent_pb2 as messages
@@ -275,6 +276,13 @@ def consent(purpose_id: PurposeId, state: Consent, scope: Scope | None = None) -
         message.objection_recorded_time.CopyFrom(timestamp(state.objection.recorded_at))
         message.objection_by_signal = state.objection.by_signal
     return message
+
+
+def entry(one: Entry) -> consent_messages.ConsentEntry:
+    """A consent, and what follows from it."""
+    return consent_messages.ConsentEntry(
+        consent=consent(one.purpose, one.consent, one.scope), decision=decision(one.decision)
+    )
 
 
 def standing(state: Standing) -> messages.SubjectStanding:

@@ -207,6 +207,10 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     """A registry was told what may be published, and what it made of that is in `report`. Changes no
     consent.
     """
+    EVENT_KIND_RECORD_EXPORTED: _EventKind.ValueType  # 14
+    """Somebody other than the subject was handed out everything that is held about them. Changes no
+    consent.
+    """
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """What happened. May grow: a reader skips a kind that it does not know, and keeps its cursor."""
@@ -239,6 +243,10 @@ EVENT_KIND_NOTICE_PUBLISHED: EventKind.ValueType  # 12
 """A notice was published. Belongs to no subject."""
 EVENT_KIND_PUBLICATION_REPORTED: EventKind.ValueType  # 13
 """A registry was told what may be published, and what it made of that is in `report`. Changes no
+consent.
+"""
+EVENT_KIND_RECORD_EXPORTED: EventKind.ValueType  # 14
+"""Somebody other than the subject was handed out everything that is held about them. Changes no
 consent.
 """
 Global___EventKind: _TypeAlias = EventKind  # noqa: Y015

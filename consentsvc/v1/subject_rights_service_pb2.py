@@ -24,31 +24,42 @@ _sym_db = _symbol_database.Default()
 
 from consentsvc.v1 import consent_pb2 as consentsvc_dot_v1_dot_consent__pb2
 from consentsvc.v1 import consent_service_pb2 as consentsvc_dot_v1_dot_consent__service__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*consentsvc/v1/subject_rights_service.proto\x12\rconsentsvc.v1\x1a\x1b\x63onsentsvc/v1/consent.proto\x1a#consentsvc/v1/consent_service.proto\"y\n\x19RestrictProcessingRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"]\n\x1aRestrictProcessingResponse\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"v\n\x16LiftRestrictionRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"Z\n\x17LiftRestrictionResponse\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"\xe0\x01\n\x15RevokeConsentsRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x13\n\x0bpurpose_ids\x18\x04 \x03(\t\x12#\n\x05scope\x18\x07 \x01(\x0b\x32\x14.consentsvc.v1.Scope\x12/\n\x06reason\x18\x05 \x01(\x0e\x32\x1f.consentsvc.v1.RevocationReason\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"\\\n\x16RevokeConsentsResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.consentsvc.v1.ChangeOutcome\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"r\n\x12ReportDeathRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"V\n\x13ReportDeathResponse\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x02 \x01(\t2\x98\x03\n\x14SubjectRightsService\x12i\n\x12RestrictProcessing\x12(.consentsvc.v1.RestrictProcessingRequest\x1a).consentsvc.v1.RestrictProcessingResponse\x12`\n\x0fLiftRestriction\x12%.consentsvc.v1.LiftRestrictionRequest\x1a&.consentsvc.v1.LiftRestrictionResponse\x12]\n\x0eRevokeConsents\x12$.consentsvc.v1.RevokeConsentsRequest\x1a%.consentsvc.v1.RevokeConsentsResponse\x12T\n\x0bReportDeath\x12!.consentsvc.v1.ReportDeathRequest\x1a\".consentsvc.v1.ReportDeathResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*consentsvc/v1/subject_rights_service.proto\x12\rconsentsvc.v1\x1a\x1b\x63onsentsvc/v1/consent.proto\x1a#consentsvc/v1/consent_service.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"y\n\x19RestrictProcessingRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"]\n\x1aRestrictProcessingResponse\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"v\n\x16LiftRestrictionRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"Z\n\x17LiftRestrictionResponse\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"\xe0\x01\n\x15RevokeConsentsRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x13\n\x0bpurpose_ids\x18\x04 \x03(\t\x12#\n\x05scope\x18\x07 \x01(\x0b\x32\x14.consentsvc.v1.Scope\x12/\n\x06reason\x18\x05 \x01(\x0e\x32\x1f.consentsvc.v1.RevocationReason\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"\\\n\x16RevokeConsentsResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.consentsvc.v1.ChangeOutcome\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"r\n\x12ReportDeathRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"V\n\x13ReportDeathResponse\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x01 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"\x8b\x01\n\x14\x45xportSubjectRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12\x15\n\rwith_receipts\x18\x05 \x01(\x08\"\xa4\x01\n\x15\x45xportSubjectResponse\x12-\n\x06record\x18\x01 \x01(\x0b\x32\x1d.consentsvc.v1.ExportedRecord\x12,\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x1c.consentsvc.v1.ExportedEvent\x12.\n\x07notices\x18\x03 \x03(\x0b\x32\x1d.consentsvc.v1.ExportedNotice\"\xf3\x01\n\x0e\x45xportedRecord\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12-\n\x08\x63onsents\x18\x02 \x03(\x0b\x32\x1b.consentsvc.v1.ConsentEntry\x12\x30\n\x08standing\x18\x03 \x01(\x0b\x32\x1e.consentsvc.v1.SubjectStanding\x12\x13\n\x0b\x65vent_count\x18\x04 \x01(\x05\x12\x15\n\rread_position\x18\x05 \x01(\x03\x12/\n\x0b\x65xport_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07read_at\x18\x07 \x01(\t\"L\n\rExportedEvent\x12*\n\x05\x65vent\x18\x01 \x01(\x0b\x32\x1b.consentsvc.v1.ConsentEvent\x12\x0f\n\x07receipt\x18\x02 \x01(\t\"K\n\x0e\x45xportedNotice\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12%\n\x06notice\x18\x02 \x01(\x0b\x32\x15.consentsvc.v1.Notice2\xf6\x03\n\x14SubjectRightsService\x12i\n\x12RestrictProcessing\x12(.consentsvc.v1.RestrictProcessingRequest\x1a).consentsvc.v1.RestrictProcessingResponse\x12`\n\x0fLiftRestriction\x12%.consentsvc.v1.LiftRestrictionRequest\x1a&.consentsvc.v1.LiftRestrictionResponse\x12]\n\x0eRevokeConsents\x12$.consentsvc.v1.RevokeConsentsRequest\x1a%.consentsvc.v1.RevokeConsentsResponse\x12T\n\x0bReportDeath\x12!.consentsvc.v1.ReportDeathRequest\x1a\".consentsvc.v1.ReportDeathResponse\x12\\\n\rExportSubject\x12#.consentsvc.v1.ExportSubjectRequest\x1a$.consentsvc.v1.ExportSubjectResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'consentsvc.v1.subject_rights_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RESTRICTPROCESSINGREQUEST']._serialized_start=127
-  _globals['_RESTRICTPROCESSINGREQUEST']._serialized_end=248
-  _globals['_RESTRICTPROCESSINGRESPONSE']._serialized_start=250
-  _globals['_RESTRICTPROCESSINGRESPONSE']._serialized_end=343
-  _globals['_LIFTRESTRICTIONREQUEST']._serialized_start=345
-  _globals['_LIFTRESTRICTIONREQUEST']._serialized_end=463
-  _globals['_LIFTRESTRICTIONRESPONSE']._serialized_start=465
-  _globals['_LIFTRESTRICTIONRESPONSE']._serialized_end=555
-  _globals['_REVOKECONSENTSREQUEST']._serialized_start=558
-  _globals['_REVOKECONSENTSREQUEST']._serialized_end=782
-  _globals['_REVOKECONSENTSRESPONSE']._serialized_start=784
-  _globals['_REVOKECONSENTSRESPONSE']._serialized_end=876
-  _globals['_REPORTDEATHREQUEST']._serialized_start=878
-  _globals['_REPORTDEATHREQUEST']._serialized_end=992
-  _globals['_REPORTDEATHRESPONSE']._serialized_start=994
-  _globals['_REPORTDEATHRESPONSE']._serialized_end=1080
-  _globals['_SUBJECTRIGHTSSERVICE']._serialized_start=1083
-  _globals['_SUBJECTRIGHTSSERVICE']._serialized_end=1491
+  _globals['_RESTRICTPROCESSINGREQUEST']._serialized_start=160
+  _globals['_RESTRICTPROCESSINGREQUEST']._serialized_end=281
+  _globals['_RESTRICTPROCESSINGRESPONSE']._serialized_start=283
+  _globals['_RESTRICTPROCESSINGRESPONSE']._serialized_end=376
+  _globals['_LIFTRESTRICTIONREQUEST']._serialized_start=378
+  _globals['_LIFTRESTRICTIONREQUEST']._serialized_end=496
+  _globals['_LIFTRESTRICTIONRESPONSE']._serialized_start=498
+  _globals['_LIFTRESTRICTIONRESPONSE']._serialized_end=588
+  _globals['_REVOKECONSENTSREQUEST']._serialized_start=591
+  _globals['_REVOKECONSENTSREQUEST']._serialized_end=815
+  _globals['_REVOKECONSENTSRESPONSE']._serialized_start=817
+  _globals['_REVOKECONSENTSRESPONSE']._serialized_end=909
+  _globals['_REPORTDEATHREQUEST']._serialized_start=911
+  _globals['_REPORTDEATHREQUEST']._serialized_end=1025
+  _globals['_REPORTDEATHRESPONSE']._serialized_start=1027
+  _globals['_REPORTDEATHRESPONSE']._serialized_end=1113
+  _globals['_EXPORTSUBJECTREQUEST']._serialized_start=1116
+  _globals['_EXPORTSUBJECTREQUEST']._serialized_end=1255
+  _globals['_EXPORTSUBJECTRESPONSE']._serialized_start=1258
+  _globals['_EXPORTSUBJECTRESPONSE']._serialized_end=1422
+  _globals['_EXPORTEDRECORD']._serialized_start=1425
+  _globals['_EXPORTEDRECORD']._serialized_end=1668
+  _globals['_EXPORTEDEVENT']._serialized_start=1670
+  _globals['_EXPORTEDEVENT']._serialized_end=1746
+  _globals['_EXPORTEDNOTICE']._serialized_start=1748
+  _globals['_EXPORTEDNOTICE']._serialized_end=1823
+  _globals['_SUBJECTRIGHTSSERVICE']._serialized_start=1826
+  _globals['_SUBJECTRIGHTSSERVICE']._serialized_end=2328
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from consentsvc.v1 import consent_pb2 as _consent_pb2
 from consentsvc.v1 import consent_service_pb2 as _consent_service_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -287,3 +288,191 @@ class ReportDeathResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReportDeathResponse: _TypeAlias = ReportDeathResponse  # noqa: Y015
+
+@_typing.final
+class ExportSubjectRequest(_message.Message):
+    """Asks for everything that is held."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    WITH_RECEIPTS_FIELD_NUMBER: _builtins.int
+    subject_id: _builtins.str
+    """The subject: 1 to 256 characters of printable ASCII without spaces."""
+    channel: _builtins.str
+    """Where it comes from: 1 to 32 characters of a-z, 0-9 and _, such as `letter`."""
+    request_id: _builtins.str
+    """The caller's id of this request."""
+    with_receipts: _builtins.bool
+    """Whether each event comes with its receipt. What was recorded just now is then waited for, about a
+    second.
+    """
+    @_builtins.property
+    def actor(self) -> _consent_pb2.Actor:
+        """Who asks for it."""
+
+    def __init__(
+        self,
+        *,
+        subject_id: _builtins.str = ...,
+        actor: _consent_pb2.Actor | None = ...,
+        channel: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        with_receipts: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "channel", b"channel", "request_id", b"request_id", "subject_id", b"subject_id", "with_receipts", b"with_receipts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportSubjectRequest: _TypeAlias = ExportSubjectRequest  # noqa: Y015
+
+@_typing.final
+class ExportSubjectResponse(_message.Message):
+    """A part of the export. The first has `record`; all of them have events, in order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORD_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    NOTICES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def record(self) -> Global___ExportedRecord:
+        """What stands. Only in the first response."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportedEvent]:
+        """The next events, from the oldest on."""
+
+    @_builtins.property
+    def notices(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExportedNotice]:
+        """The notices that these events name, with their texts: each once in the export."""
+
+    def __init__(
+        self,
+        *,
+        record: Global___ExportedRecord | None = ...,
+        events: _abc.Iterable[Global___ExportedEvent] | None = ...,
+        notices: _abc.Iterable[Global___ExportedNotice] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["record", b"record"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "notices", b"notices", "record", b"record"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportSubjectResponse: _TypeAlias = ExportSubjectResponse  # noqa: Y015
+
+@_typing.final
+class ExportedRecord(_message.Message):
+    """What stands about a subject."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    CONSENTS_FIELD_NUMBER: _builtins.int
+    STANDING_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
+    READ_POSITION_FIELD_NUMBER: _builtins.int
+    EXPORT_TIME_FIELD_NUMBER: _builtins.int
+    READ_AT_FIELD_NUMBER: _builtins.int
+    subject_id: _builtins.str
+    """The subject."""
+    event_count: _builtins.int
+    """How many events the export has."""
+    read_position: _builtins.int
+    """The position of the log's last event when it was made."""
+    read_at: _builtins.str
+    """The same position as a token for `at_least_as_fresh`."""
+    @_builtins.property
+    def consents(self) -> _containers.RepeatedCompositeFieldContainer[_consent_service_pb2.ConsentEntry]:
+        """Their consents and what follows from each: one for every purpose, and for a purpose that takes a
+        scope one for whatever was said at each reach.
+        """
+
+    @_builtins.property
+    def standing(self) -> _consent_pb2.SubjectStanding:
+        """What stands above every choice."""
+
+    @_builtins.property
+    def export_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made, by the server's clock."""
+
+    def __init__(
+        self,
+        *,
+        subject_id: _builtins.str = ...,
+        consents: _abc.Iterable[_consent_service_pb2.ConsentEntry] | None = ...,
+        standing: _consent_pb2.SubjectStanding | None = ...,
+        event_count: _builtins.int = ...,
+        read_position: _builtins.int = ...,
+        export_time: _timestamp_pb2.Timestamp | None = ...,
+        read_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["export_time", b"export_time", "standing", b"standing"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consents", b"consents", "event_count", b"event_count", "export_time", b"export_time", "read_at", b"read_at", "read_position", b"read_position", "standing", b"standing", "subject_id", b"subject_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportedRecord: _TypeAlias = ExportedRecord  # noqa: Y015
+
+@_typing.final
+class ExportedEvent(_message.Message):
+    """An event, and its proof."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    receipt: _builtins.str
+    """Its receipt, as of GetReceipt. Empty unless asked for."""
+    @_builtins.property
+    def event(self) -> _consent_pb2.ConsentEvent:
+        """The event with its evidence."""
+
+    def __init__(
+        self,
+        *,
+        event: _consent_pb2.ConsentEvent | None = ...,
+        receipt: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event", b"event", "receipt", b"receipt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportedEvent: _TypeAlias = ExportedEvent  # noqa: Y015
+
+@_typing.final
+class ExportedNotice(_message.Message):
+    """A notice that the subject was shown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURPOSE_ID_FIELD_NUMBER: _builtins.int
+    NOTICE_FIELD_NUMBER: _builtins.int
+    purpose_id: _builtins.str
+    """The purpose that it was published for."""
+    @_builtins.property
+    def notice(self) -> _consent_pb2.Notice:
+        """Its name, hash, title and text."""
+
+    def __init__(
+        self,
+        *,
+        purpose_id: _builtins.str = ...,
+        notice: _consent_pb2.Notice | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["notice", b"notice"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notice", b"notice", "purpose_id", b"purpose_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportedNotice: _TypeAlias = ExportedNotice  # noqa: Y015

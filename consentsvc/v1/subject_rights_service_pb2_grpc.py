@@ -60,6 +60,11 @@ class SubjectRightsServiceStub(object):
                 request_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathRequest.SerializeToString,
                 response_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathResponse.FromString,
                 _registered_method=True)
+        self.ExportSubject = channel.unary_stream(
+                '/consentsvc.v1.SubjectRightsService/ExportSubject',
+                request_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectRequest.SerializeToString,
+                response_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectResponse.FromString,
+                _registered_method=True)
 
 
 class SubjectRightsServiceServicer(object):
@@ -106,6 +111,18 @@ class SubjectRightsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ExportSubject(self, request, context):
+        """Hands out everything that is held about a subject (GDPR art. 15 and 20): what stands, every event
+        with its evidence, and every text that they were shown.
+
+        Asked for by anybody but the subject, it is recorded as RECORD_EXPORTED first, so that the
+        export holds that too; of somebody about whom nothing is held, nothing is recorded. A repeat with
+        the same `request_id` is recorded once and hands out everything as it is by then.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SubjectRightsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -128,6 +145,11 @@ def add_SubjectRightsServiceServicer_to_server(servicer, server):
                     servicer.ReportDeath,
                     request_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathRequest.FromString,
                     response_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathResponse.SerializeToString,
+            ),
+            'ExportSubject': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportSubject,
+                    request_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectRequest.FromString,
+                    response_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -244,6 +266,33 @@ class SubjectRightsService(object):
             '/consentsvc.v1.SubjectRightsService/ReportDeath',
             consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathRequest.SerializeToString,
             consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportSubject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/consentsvc.v1.SubjectRightsService/ExportSubject',
+            consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectRequest.SerializeToString,
+            consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

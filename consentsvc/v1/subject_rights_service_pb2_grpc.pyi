@@ -40,6 +40,14 @@ class SubjectRightsServiceStub:
     """Records that the subject has died: from here on every check answers no, DECEASED. This cannot
     be taken back.
     """
+    ExportSubject: _aio.UnaryStreamMultiCallable[_subject_rights_service_pb2.ExportSubjectRequest, _subject_rights_service_pb2.ExportSubjectResponse]
+    """Hands out everything that is held about a subject (GDPR art. 15 and 20): what stands, every event
+    with its evidence, and every text that they were shown.
+
+    Asked for by anybody but the subject, it is recorded as RECORD_EXPORTED first, so that the
+    export holds that too; of somebody about whom nothing is held, nothing is recorded. A repeat with
+    the same `request_id` is recorded once and hands out everything as it is by then.
+    """
 
 class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Carries out what the law gives a person beyond their choices: for the data protection officer.
@@ -90,6 +98,20 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_subject_rights_service_pb2.ReportDeathResponse]:
         """Records that the subject has died: from here on every check answers no, DECEASED. This cannot
         be taken back.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportSubject(
+        self,
+        request: _subject_rights_service_pb2.ExportSubjectRequest,
+        context: _aio.ServicerContext[_subject_rights_service_pb2.ExportSubjectRequest, _abc.AsyncIterator[_subject_rights_service_pb2.ExportSubjectResponse]],
+    ) -> _abc.AsyncIterator[_subject_rights_service_pb2.ExportSubjectResponse]:
+        """Hands out everything that is held about a subject (GDPR art. 15 and 20): what stands, every event
+        with its evidence, and every text that they were shown.
+
+        Asked for by anybody but the subject, it is recorded as RECORD_EXPORTED first, so that the
+        export holds that too; of somebody about whom nothing is held, nothing is recorded. A repeat with
+        the same `request_id` is recorded once and hands out everything as it is by then.
         """
 
 def add_SubjectRightsServiceServicer_to_server(servicer: SubjectRightsServiceServicer, server: _aio.Server) -> None: ...

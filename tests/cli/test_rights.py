@@ -106,3 +106,20 @@ def test_a_reason_is_one_of_four(served: Served) -> None:
 
     assert ran.code == 64
     assert "transferred_away" in ran.err
+
+
+def test_an_export(served: Served) -> None:
+    """What stands, the texts and the events with their receipts, one a line."""
+    served.ask("consents", "give", "rights:export", "newsletter")
+    ran = served.ask("rights", "export", "rights:export", "--actor", "operator:dpo", "--receipts")
+    record, notice, given, exported = ran.json_lines()
+
+    assert ran.code == 0
+    assert record["record"]["event_count"] == 2
+    assert notice["notice"]["title"] == "Our newsletter"
+    assert given["event"]["kind"] == "consent_given"
+    assert given["event"]["receipt"].startswith("c2sp.org/tlog-proof@v1\n")
+    assert (exported["event"]["kind"], exported["event"]["actor"]) == (
+        "record_exported",
+        "operator:dpo",
+    )

@@ -81,14 +81,19 @@ async def start(*words: str) -> asyncio.subprocess.Process:
     )
 
 
-async def run(*words: str) -> Ran:
-    """Runs the program to its end."""
+async def run(*words: str, at_most: float = SECONDS) -> Ran:
+    """Runs the program to its end; ends one that takes longer, and whatever else goes wrong."""
     started = time.monotonic()
     process = await start(*words)
     memory = _Memory(process.pid)
     watching = asyncio.create_task(memory.watch())
-    out, err = await asyncio.wait_for(process.communicate(), SECONDS)
-    watching.cancel()
+    try:
+        out, err = await asyncio.wait_for(process.communicate(), at_most)
+    finally:
+        watching.cancel()
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
     code = process.returncode or 0
     seconds = time.monotonic() - started
     return Ran(code, out.decode(), err.decode(), memory.megabytes, seconds)

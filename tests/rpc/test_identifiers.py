@@ -45,6 +45,7 @@ SUBJECTS = [
     "LiftRestriction",
     "RevokeConsents",
     "ReportDeath",
+    "ExportSubject",
 ]
 WRITES = [
     "UpdateConsents",
@@ -55,6 +56,7 @@ WRITES = [
     "LiftRestriction",
     "RevokeConsents",
     "ReportDeath",
+    "ExportSubject",
 ]
 ACTORS = [
     "UpdateConsents",
@@ -63,6 +65,7 @@ ACTORS = [
     "LiftRestriction",
     "RevokeConsents",
     "ReportDeath",
+    "ExportSubject",
 ]
 
 

@@ -65,6 +65,7 @@ ELSEWHERE = (
 NAME, EMAIL = frozenset({ContactField.NAME}), frozenset({ContactField.EMAIL})
 
 _SUBJECT_KINDS = [kind for kind in EventKind if kind is not EventKind.NOTICE_PUBLISHED]
+_OF_NO_PURPOSE = STANDINGS | {EventKind.RECORD_EXPORTED}
 _SPEAKING = CHOICES | {EventKind.CONSENT_REQUESTED, EventKind.CONSENT_EXPIRED}
 _SCOPED_KINDS = [
     *sorted(_SPEAKING, key=lambda kind: kind.value),
@@ -197,7 +198,7 @@ async def a_life(
                 event(
                     kind,
                     subject,
-                    None if kind in STANDINGS else purpose,
+                    None if kind in _OF_NO_PURPOSE else purpose,
                     notice=notice,
                     refers_to=refers_to,
                     signal=(

@@ -104,11 +104,12 @@ GOOD: dict[str, Message] = {
         **_INSTRUCTION,
     ),
     "ReportDeath": rights.ReportDeathRequest(**_INSTRUCTION),
+    "ExportSubject": rights.ExportSubjectRequest(**_INSTRUCTION),
 }
 """By the method's name. All succeed on a new store but those with a token, and the
 receipt."""
 
-SERVER_STREAMING = frozenset({"WatchEvents", "SyncConsents"})
+SERVER_STREAMING = frozenset({"WatchEvents", "SyncConsents", "ExportSubject"})
 
 
 def good(method: str, **fields: Any) -> Any:

@@ -483,8 +483,7 @@ def test_a_tail_that_was_cut_off_is_found_by_what_follows_from_it(path: Path) ->
         f"DELETE FROM personal_part WHERE position > {last} - 15",
     )
 
-    assert {one.table for one in verify(path).problems} == {
-        "checkpoint",
+    assert {one.table for one in unsigned(verify(path))} == {
         "consent",
         "standing",
         "scoped_consent",

@@ -13,6 +13,7 @@ from consentclient._blocking_queries import BlockingQueryCalls
 from consentclient._channel import Connection
 from consentclient._enums import RevocationReason
 from consentclient._model import (
+    SUBJECT,
     Actor,
     EventBatch,
     EventPage,
@@ -113,6 +114,26 @@ class BlockingRightsCalls(BlockingCalls):
         return self._background.run(
             self._client.report_death(
                 subject_id, actor=actor, channel=channel, request_id=request_id
+            )
+        )
+
+    def link(
+        self,
+        subject_id: str,
+        other_subject_id: str,
+        *,
+        actor: Actor = SUBJECT,
+        channel: str,
+        request_id: str | None = None,
+    ) -> Updated:
+        """See `AsyncConsentClient.link`."""
+        return self._background.run(
+            self._client.link(
+                subject_id,
+                other_subject_id,
+                actor=actor,
+                channel=channel,
+                request_id=request_id,
             )
         )
 

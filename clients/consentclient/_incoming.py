@@ -33,7 +33,9 @@ from consentsvc.v1 import subject_rights_service_pb2 as rights_messages
 from consentsvc.v1.proof_service_pb2 import GetCheckpointResponse
 
 Changed: TypeAlias = (
-    consent_messages.UpdateConsentsResponse | rights_messages.RevokeConsentsResponse
+    consent_messages.UpdateConsentsResponse
+    | rights_messages.RevokeConsentsResponse
+    | rights_messages.LinkSubjectsResponse
 )
 Stood: TypeAlias = (
     rights_messages.RestrictProcessingResponse

@@ -10,7 +10,7 @@ from consentclient import _statuses as statuses
 from consentclient._channel import Calls, in_our_words, read
 from consentclient._enums import RevocationReason
 from consentclient._errors import AnswerNotUnderstood
-from consentclient._model import Actor, ExportPart, Recorded, Scope, Updated
+from consentclient._model import SUBJECT, Actor, ExportPart, Recorded, Scope, Updated
 from consentsvc.v1 import subject_rights_service_pb2 as messages
 
 
@@ -91,6 +91,31 @@ class RightsCalls(Calls):
                 request_id=outgoing.request_id(request_id),
             ),
             incoming.recorded,
+        )
+
+    async def link(
+        self,
+        subject_id: str,
+        other_subject_id: str,
+        *,
+        actor: Actor = SUBJECT,
+        channel: str,
+        request_id: str | None = None,
+    ) -> Updated:
+        """Joins somebody who was known by another id: their no holds for the subject too.
+
+        The outcomes are those of what was recorded, none if the subject had all of it.
+        """
+        return await self._connection.call(
+            self._connection.stubs.rights.LinkSubjects,
+            messages.LinkSubjectsRequest(
+                subject_id=subject_id,
+                other_subject_id=other_subject_id,
+                actor=outgoing.actor(actor),
+                channel=channel,
+                request_id=outgoing.request_id(request_id),
+            ),
+            incoming.updated,
         )
 
     async def export(

@@ -19,12 +19,12 @@ from consentsvc.cli._options import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from consentclient import Actor, AsyncConsentClient, Recorded
+    from consentclient import Actor, AsyncConsentClient, Recorded, Updated
 
 _REASONS = ("subject_changed", "transferred_away", "legal_basis_changed", "invalid")
 
 
-@click.group(short_help="Restricts, revokes, reports a death, exports.")
+@click.group(short_help="Restricts, revokes, reports a death, links, exports.")
 def rights() -> None:
     """What the data protection officer does for a person, or instead of them.
 
@@ -115,6 +115,10 @@ def revoke(
             request_id=request_id,
         )
     )
+    _outcomes(updated, as_json=as_json)
+
+
+def _outcomes(updated: "Updated", *, as_json: bool) -> None:
     if as_json:
         for one in updated.outcomes:
             _printing.print_json(_shapes.outcome(one, updated.written_at))
@@ -124,6 +128,32 @@ def revoke(
         [(one.purpose_id, one.effect.name, one.position) for one in updated.outcomes],
     )
     _printing.facts([("written at", updated.written_at)])
+
+
+@rights.command()
+@click.argument("subject")
+@click.argument("other")
+@actor_option()
+@channel_option
+@request_option
+@asks_service
+def link(
+    subject: str,
+    other: str,
+    *,
+    actor: "Actor",
+    channel: str,
+    request_id: str | None,
+    service: Service,
+    as_json: bool,
+) -> None:
+    """Joins OTHER, an id that SUBJECT was known by: what they refused there holds for SUBJECT."""
+    updated = service.ask(
+        lambda client: client.link(
+            subject, other, actor=actor, channel=channel, request_id=request_id
+        )
+    )
+    _outcomes(updated, as_json=as_json)
 
 
 @rights.command()

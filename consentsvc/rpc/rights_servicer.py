@@ -6,6 +6,7 @@ from itertools import zip_longest
 from typing import Any, Protocol
 
 from consentsvc.domain import identifiers
+from consentsvc.domain.errors import InvalidRequest
 from consentsvc.domain.events import Actor
 from consentsvc.domain.identifiers import PurposeId, SubjectId
 from consentsvc.rpc import scopes, translate
@@ -86,6 +87,20 @@ class RightsServicer(SubjectRightsServiceServicer):
         written = await self._rights.report_death(_instruction(request, context, actor))
         return messages.ReportDeathResponse(
             effect=translate.effect(written.outcomes[0].effect), written_at=self._at(written)
+        )
+
+    async def LinkSubjects(
+        self, request: messages.LinkSubjectsRequest, context: Any
+    ) -> messages.LinkSubjectsResponse:
+        """See the proto."""
+        instruction = _instruction(request, context, translate.actor(request.actor))
+        other = identifiers.subject_id(request.other_subject_id, "other_subject_id")
+        if other == instruction.subject:
+            raise InvalidRequest.field("other_subject_id", "must not be the subject's own")
+        written = await self._rights.link(instruction, other)
+        return messages.LinkSubjectsResponse(
+            outcomes=[translate.outcome(one) for one in written.outcomes],
+            written_at=self._at(written),
         )
 
     async def ExportSubject(

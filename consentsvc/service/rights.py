@@ -6,8 +6,16 @@ from dataclasses import dataclass
 from consentsvc.domain.catalogue import Catalogue, Purpose
 from consentsvc.domain.changes import revocation_changes
 from consentsvc.domain.consent import Standing
-from consentsvc.domain.events import Actor, EventKind, NewEvent, Personal, RevocationReason
+from consentsvc.domain.events import (
+    Actor,
+    EventKind,
+    Evidence,
+    NewEvent,
+    Personal,
+    RevocationReason,
+)
 from consentsvc.domain.identifiers import PurposeId, SubjectId
+from consentsvc.domain.linking import joined
 from consentsvc.domain.publication.choices import denial_changes
 from consentsvc.domain.scope import Scope
 from consentsvc.service.ports import EventStore, Request, Transaction
@@ -87,6 +95,42 @@ class Rights:
                 lambda: [revoke(transaction, purpose) for purpose in known],
             ),
             {instruction.subject},
+        )
+
+    async def link(self, instruction: Instruction, other: SubjectId) -> Written:
+        """Takes over what another subject, who is the same person, has refused or objected to.
+
+        Purposes that take a scope are left alone: their scopes are those of one account.
+        """
+        _, known = await self._store.subject_record(other)
+        if known is None:  # nothing was said, and nothing is to be kept of having asked
+            return Written([], await self._store.head())
+        purposes = [one for one in self._catalogue.purposes.values() if not one.takes_scope]
+
+        def join(transaction: Transaction) -> list[Outcome]:
+            outcomes = []
+            whence = f"subject {transaction.pseudonym(other).hex()}"
+            for purpose in purposes:
+                ours = transaction.consent(instruction.subject, purpose.id)
+                theirs = transaction.consent(other, purpose.id)
+                for one in joined(purpose, ours, theirs):
+                    personal = Personal(
+                        instruction.subject,
+                        instruction.actor,
+                        instruction.channel,
+                        Evidence(action="linked", session_reference=whence),
+                        claimed_at=one.said_at,
+                    )
+                    event = NewEvent(one.kind, purpose.id, personal, one.notice, signal=one.signal)
+                    position = transaction.append(event)
+                    outcomes.append(Outcome(Effect.RECORDED, purpose.id, position))
+            return outcomes
+
+        return await self._store.write(
+            lambda transaction: once(
+                transaction, instruction.request, instruction.subject, lambda: join(transaction)
+            ),
+            {instruction.subject, other},
         )
 
     async def _stand(self, instruction: Instruction, kind: EventKind) -> Written:

@@ -476,3 +476,73 @@ class ExportedNotice(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExportedNotice: _TypeAlias = ExportedNotice  # noqa: Y015
+
+@_typing.final
+class LinkSubjectsRequest(_message.Message):
+    """Asks to join one subject's choices to another's."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    OTHER_SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    subject_id: _builtins.str
+    """The subject whose choices they are from here on: 1 to 256 characters of printable ASCII without
+    spaces.
+    """
+    other_subject_id: _builtins.str
+    """The id that the same person was known by, and not that of the subject."""
+    channel: _builtins.str
+    """Where it comes from: 1 to 32 characters of a-z, 0-9 and _, such as `panel`."""
+    request_id: _builtins.str
+    """The caller's id of this request."""
+    @_builtins.property
+    def actor(self) -> _consent_pb2.Actor:
+        """Who asks for it."""
+
+    def __init__(
+        self,
+        *,
+        subject_id: _builtins.str = ...,
+        other_subject_id: _builtins.str = ...,
+        actor: _consent_pb2.Actor | None = ...,
+        channel: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "channel", b"channel", "other_subject_id", b"other_subject_id", "request_id", b"request_id", "subject_id", b"subject_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LinkSubjectsRequest: _TypeAlias = LinkSubjectsRequest  # noqa: Y015
+
+@_typing.final
+class LinkSubjectsResponse(_message.Message):
+    """The choices are joined."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    WRITTEN_AT_FIELD_NUMBER: _builtins.int
+    written_at: _builtins.str
+    """The position at which they stand, as a token for `at_least_as_fresh`."""
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[_consent_service_pb2.ChangeOutcome]:
+        """One outcome for each event that was recorded; none if the subject had all of it."""
+
+    def __init__(
+        self,
+        *,
+        outcomes: _abc.Iterable[_consent_service_pb2.ChangeOutcome] | None = ...,
+        written_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcomes", b"outcomes", "written_at", b"written_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LinkSubjectsResponse: _TypeAlias = LinkSubjectsResponse  # noqa: Y015

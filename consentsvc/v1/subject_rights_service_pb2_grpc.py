@@ -60,6 +60,11 @@ class SubjectRightsServiceStub(object):
                 request_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathRequest.SerializeToString,
                 response_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathResponse.FromString,
                 _registered_method=True)
+        self.LinkSubjects = channel.unary_unary(
+                '/consentsvc.v1.SubjectRightsService/LinkSubjects',
+                request_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.LinkSubjectsRequest.SerializeToString,
+                response_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.LinkSubjectsResponse.FromString,
+                _registered_method=True)
         self.ExportSubject = channel.unary_stream(
                 '/consentsvc.v1.SubjectRightsService/ExportSubject',
                 request_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectRequest.SerializeToString,
@@ -111,6 +116,19 @@ class SubjectRightsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LinkSubjects(self, request, context):
+        """Joins somebody who was known by another id, such as a device before they signed in, to a subject:
+        what the other has refused, withdrawn or objected to, the subject has too. The stricter choice
+        wins, whichever came first; a yes of the other's is not taken over, so that the subject is asked.
+
+        What is recorded tells in its evidence whose word it is, by the other's pseudonym, and in
+        `claimed_time` when they said it. Purposes that take a scope are left alone, and so is the other
+        subject. Of somebody about whom nothing is held, nothing is recorded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ExportSubject(self, request, context):
         """Hands out everything that is held about a subject (GDPR art. 15 and 20): what stands, every event
         with its evidence, and every text that they were shown.
@@ -145,6 +163,11 @@ def add_SubjectRightsServiceServicer_to_server(servicer, server):
                     servicer.ReportDeath,
                     request_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathRequest.FromString,
                     response_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathResponse.SerializeToString,
+            ),
+            'LinkSubjects': grpc.unary_unary_rpc_method_handler(
+                    servicer.LinkSubjects,
+                    request_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.LinkSubjectsRequest.FromString,
+                    response_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.LinkSubjectsResponse.SerializeToString,
             ),
             'ExportSubject': grpc.unary_stream_rpc_method_handler(
                     servicer.ExportSubject,
@@ -266,6 +289,33 @@ class SubjectRightsService(object):
             '/consentsvc.v1.SubjectRightsService/ReportDeath',
             consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathRequest.SerializeToString,
             consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LinkSubjects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/consentsvc.v1.SubjectRightsService/LinkSubjects',
+            consentsvc_dot_v1_dot_subject__rights__service__pb2.LinkSubjectsRequest.SerializeToString,
+            consentsvc_dot_v1_dot_subject__rights__service__pb2.LinkSubjectsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,15 @@ class SubjectRightsServiceStub:
     """Records that the subject has died: from here on every check answers no, DECEASED. This cannot
     be taken back.
     """
+    LinkSubjects: _aio.UnaryUnaryMultiCallable[_subject_rights_service_pb2.LinkSubjectsRequest, _subject_rights_service_pb2.LinkSubjectsResponse]
+    """Joins somebody who was known by another id, such as a device before they signed in, to a subject:
+    what the other has refused, withdrawn or objected to, the subject has too. The stricter choice
+    wins, whichever came first; a yes of the other's is not taken over, so that the subject is asked.
+
+    What is recorded tells in its evidence whose word it is, by the other's pseudonym, and in
+    `claimed_time` when they said it. Purposes that take a scope are left alone, and so is the other
+    subject. Of somebody about whom nothing is held, nothing is recorded.
+    """
     ExportSubject: _aio.UnaryStreamMultiCallable[_subject_rights_service_pb2.ExportSubjectRequest, _subject_rights_service_pb2.ExportSubjectResponse]
     """Hands out everything that is held about a subject (GDPR art. 15 and 20): what stands, every event
     with its evidence, and every text that they were shown.
@@ -98,6 +107,21 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_subject_rights_service_pb2.ReportDeathResponse]:
         """Records that the subject has died: from here on every check answers no, DECEASED. This cannot
         be taken back.
+        """
+
+    @_abc_1.abstractmethod
+    def LinkSubjects(
+        self,
+        request: _subject_rights_service_pb2.LinkSubjectsRequest,
+        context: _aio.ServicerContext[_subject_rights_service_pb2.LinkSubjectsRequest, _abc.Awaitable[_subject_rights_service_pb2.LinkSubjectsResponse]],
+    ) -> _abc.Awaitable[_subject_rights_service_pb2.LinkSubjectsResponse]:
+        """Joins somebody who was known by another id, such as a device before they signed in, to a subject:
+        what the other has refused, withdrawn or objected to, the subject has too. The stricter choice
+        wins, whichever came first; a yes of the other's is not taken over, so that the subject is asked.
+
+        What is recorded tells in its evidence whose word it is, by the other's pseudonym, and in
+        `claimed_time` when they said it. Purposes that take a scope are left alone, and so is the other
+        subject. Of somebody about whom nothing is held, nothing is recorded.
         """
 
     @_abc_1.abstractmethod

@@ -123,3 +123,14 @@ def test_an_export(served: Served) -> None:
         "record_exported",
         "operator:dpo",
     )
+
+
+def test_a_link(served: Served) -> None:
+    """What was refused on a device is refused by the customer whose it turns out to be."""
+    served.ask("consents", "refuse", "device:rights", "newsletter")
+    ran = served.ask(
+        "rights", "link", "rights:link", "device:rights", "--actor", "subject", "--json"
+    )
+
+    assert (ran.code, ran.json()["purpose_id"]) == (0, "newsletter")
+    assert "REFUSED" in served.ask("check", "rights:link", "newsletter").out

@@ -46,6 +46,7 @@ SUBJECTS = [
     "RevokeConsents",
     "ReportDeath",
     "ExportSubject",
+    "LinkSubjects",
 ]
 WRITES = [
     "UpdateConsents",
@@ -57,6 +58,7 @@ WRITES = [
     "RevokeConsents",
     "ReportDeath",
     "ExportSubject",
+    "LinkSubjects",
 ]
 ACTORS = [
     "UpdateConsents",
@@ -66,6 +68,7 @@ ACTORS = [
     "RevokeConsents",
     "ReportDeath",
     "ExportSubject",
+    "LinkSubjects",
 ]
 
 

@@ -104,6 +104,7 @@ GOOD: dict[str, Message] = {
         **_INSTRUCTION,
     ),
     "ReportDeath": rights.ReportDeathRequest(**_INSTRUCTION),
+    "LinkSubjects": rights.LinkSubjectsRequest(other_subject_id="device:1", **_INSTRUCTION),
     "ExportSubject": rights.ExportSubjectRequest(**_INSTRUCTION),
 }
 """By the method's name. All succeed on a new store but those with a token, and the

@@ -24,6 +24,10 @@ from consentsvc.cli._publishing import DOMAIN, HANDLE, publishing
 from consentsvc.cli._recipients import Recipients, Results
 from consentsvc.cli._sample import NEWSLETTER, RESELLER, WHOIS, Customer, load
 from consentsvc.cli._visiting import Visit
+from consentsvc.domain.notes import Checkpoint, Note
+from consentsvc.domain.receipts import Receipt, ReceiptInvalid
+from consentsvc.service.signing import Verifier
+from consentsvc.storage.audit import audit
 from consentsvc.storage.opening import sqlite_path
 from consentsvc.storage.verify import verify
 
@@ -60,7 +64,9 @@ class Story:
                 await self._ask_for_more(client)
                 await self._follow(client, head, events + 3)
                 head = await self._publish(client)
+                receipt, key, checkpoint = await self._get_proof(client, head)
             self._verify(head)
+        self._prove(receipt, key, checkpoint)
 
     async def _load(self, client: AsyncConsentClient) -> int:
         self._begin(
@@ -225,6 +231,39 @@ class Story:
         )
         return reported[-1].position
 
+    async def _get_proof(self, client: AsyncConsentClient, head: int) -> tuple[str, str, str]:
+        """A customer's receipt, the log's public key, and what the log signs of all of this."""
+        signed = await client.checkpoint(head)
+        someone = next(
+            one.subject for one in self._sample if one.first.get(NEWSLETTER) is Action.GIVE
+        )
+        history = (await client.history_page(someone)).events
+        event = next(one for one in history if one.kind is EventKind.CONSENT_GIVEN)
+        receipt = await client.receipt(someone, event.position)
+        if signed is None:
+            raise Ended(Exit.NO, "the log has signed nothing")
+        return receipt.text, signed.verifier_key, signed.text
+
+    def _prove(self, receipt: str, key: str, checkpoint: str) -> None:
+        self._begin(
+            "The service is off. A customer proves what they said, and an auditor that it is all"
+            " there",
+            "consentsvc proof verify receipt.tlog-proof --key log.key",
+            "consentsvc proof audit --store sqlite:///data/consent.db --checkpoint checkpoint"
+            " --key log.key",
+        )
+        verifier = Verifier.parse(key)
+        event = Receipt.parse(receipt).check(verifier).event
+        said_by = event.personal and event.personal.subject
+        _say(f"event {event.position}: {event.kind.value} for {event.purpose}, by {said_by}")
+        _hold(said_by is not None, "the receipt proves it with the public key alone")
+        changed = receipt.replace("index ", "index 1", 1)
+        _hold(_proves_nothing(changed, verifier), "with a digit added it proves nothing")
+        note = Note.parse(checkpoint)
+        note.check(verifier)
+        audited = audit(sqlite_path(self._store), Checkpoint.parse(note.text))
+        _hold(audited.finding is None, f"all {audited.events:,} events are those that were signed")
+
     def _verify(self, head: int) -> None:
         self._begin(
             "An auditor looks at the files", "consentsvc verify --store sqlite:///data/consent.db"
@@ -286,6 +325,14 @@ def _frames(frames: list[str]) -> None:
 
 def _say(word: str) -> None:
     print(f"   {word}", flush=True)
+
+
+def _proves_nothing(receipt: str, verifier: Verifier) -> bool:
+    try:
+        Receipt.parse(receipt).check(verifier)
+    except ReceiptInvalid:
+        return True
+    return False
 
 
 def _hold(holds: bool, word: str) -> None:

@@ -30,25 +30,25 @@ def environment() -> Environment:
 
 
 @cache
-def _file(name: str) -> tuple[bytes, str, str] | None:
-    path = _HERE / "static" / name
-    if path.parent != _HERE / "static" or path.suffix not in _TYPES or not path.is_file():
-        return None
-    content = path.read_bytes()
-    return content, _TYPES[path.suffix], hashlib.sha256(content).hexdigest()[:12]
+def _files() -> dict[str, tuple[bytes, str, str]]:
+    # All of them at once: whatever else is asked for is not looked up, and not remembered.
+    found = {}
+    for path in (_HERE / "static").iterdir():
+        if path.suffix in _TYPES:
+            content = path.read_bytes()
+            version = hashlib.sha256(content).hexdigest()[:12]
+            found[path.name] = content, _TYPES[path.suffix], version
+    return found
 
 
 def address(name: str) -> str:
     """Where a file is, under a name that changes with it, so that browsers may keep it."""
-    found = _file(name)
-    if found is None:
-        raise KeyError(name)
-    return f"/static/{name}?{found[2]}"
+    return f"/static/{name}?{_files()[name][2]}"
 
 
 async def static(request: Request) -> Response:
     """A file of ours."""
-    found = _file(request.path_params["name"])
+    found = _files().get(request.path_params["name"])
     if found is None:
         return Response(status_code=404)
     content, kind, version = found

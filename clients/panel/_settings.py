@@ -87,7 +87,8 @@ class Settings:
     @property
     def hosts(self) -> frozenset[str]:
         """The host names that are ours."""
-        return self.also_hosts | {urlsplit(self.url).hostname or ""}
+        host = urlsplit(self.url).hostname or ""
+        return self.also_hosts | {f"[{host}]" if ":" in host else host}
 
     def at(self, port: int) -> "Settings":
         """The settings as they are once a port was found for port 0."""
@@ -119,7 +120,7 @@ class Settings:
             if variable.startswith(PREFIX) and variable not in known
         ]
         if "listen" in values:
-            values.setdefault("url", f"http://{values['listen']}")
+            values.setdefault("url", f"http://{values['listen']}".removesuffix(":80"))
         settings = cls(**values)
         if not mistakes:
             # What could not be read must not be told again as not set.
@@ -173,7 +174,10 @@ def _origin(text: str) -> str:
         raise ValueError("must be an address that begins with https://")
     if parts.path.strip("/") or parts.query or parts.fragment or parts.username:
         raise ValueError("must have no path and nothing behind it")
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    # Browsers name an origin without the port that goes without saying.
+    usual = {"http": 80, "https": 443}[parts.scheme]
+    netloc = parts.netloc.lower()
+    return f"{parts.scheme}://{netloc.removesuffix(f':{usual}')}"
 
 
 def _link(text: str) -> str:

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from panel import Settings, SettingsInvalid
 from panel.__main__ import main
-from panel._guard import _POLICY
+from panel._guard import _POLICY, _name
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "panel.md"
 
@@ -121,6 +121,31 @@ def test_without_an_address_for_customers_it_is_the_one_it_listens_on() -> None:
 
     assert (usual.listen, usual.url) == ("127.0.0.1:8123", "http://127.0.0.1:8123")
     assert (behind.listen, behind.url) == ("127.0.0.1:8123", "https://localhost")
+
+
+def test_an_address_of_ipv6_is_a_host_of_ours() -> None:
+    """As a browser writes it: between brackets."""
+    settings = Settings.read({}, local_sign_in="true", listen="[::1]:0").at(8000)
+
+    assert settings.url == "http://[::1]:8000"
+    assert settings.hosts == {_name("[::1]:8000")}
+
+
+def test_an_origin_is_as_browsers_name_it() -> None:
+    """Without the port that goes without saying; another one stays."""
+    settings = Settings.read(
+        {},
+        local_sign_in="true",
+        url="https://LocalHost:443",
+        embed_origins="http://a.example:80, https://b.example:80, https://c.example:8443/",
+    )
+
+    assert settings.url == "https://localhost"
+    assert settings.embed_origins == {
+        "http://a.example",
+        "https://b.example:80",
+        "https://c.example:8443",
+    }
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def _routed(desk: Desk) -> Starlette:
         status = error.status_code if isinstance(error, HTTPException) else 500
         return _trouble(desk, request, status)
 
-    return Starlette(
+    routed = Starlette(
         routes=[
             route("/", _home),
             route("/choices", choices.show),
@@ -134,6 +134,9 @@ def _routed(desk: Desk) -> Starlette:
         ],
         exception_handlers={HTTPException: trouble, Exception: trouble},
     )
+    # It would lead to an address made from the request: without TLS, and with the token of a link.
+    routed.router.redirect_slashes = False
+    return routed
 
 
 def _endpoint(

@@ -25,7 +25,7 @@ from consentclient import (
     Reason,
 )
 from panel import _signals
-from panel._visit import CHANNEL, FormRefused, Said, Visit, as_fresh_as_told
+from panel._visit import CHANNEL, FormRefused, Said, Visit, as_fresh_as_told, as_position
 
 FORM = "choices-1"
 
@@ -189,9 +189,9 @@ def _as_shown(visit: Visit, change: Change) -> Change:
     """The change as it was decided on: on the text and the state that the page showed."""
     told = visit.form.get(f"shown.{change.purpose_id}", "").split(" ")
     try:
-        position, version, locale, sha256 = told
+        at, version, locale, sha256 = told
         ref = NoticeRef(version, locale, bytes.fromhex(sha256))
-        expected = int(position)
+        expected = as_position(at)
     except ValueError:
         raise FormRefused("refused.incomplete", 400) from None
     return Change(

@@ -25,7 +25,7 @@ from consentclient import (
 from panel._choices import read
 from panel._contacts import Contacts, DomainHolding, Holding
 from panel._fields import GROUPS, Seen, Switch, resolved, seen, stated
-from panel._visit import CHANNEL, FormRefused, Said, Visit, as_fresh_as_told
+from panel._visit import CHANNEL, FormRefused, Said, Visit, as_fresh_as_told, as_position
 from registry_sync import ContactRecord, DomainRecord, Registries, contact_facts, domain_facts
 
 FORM = "domains-1"
@@ -33,6 +33,7 @@ PAGE = 25
 
 _EVERYTHING = "everything"
 _MOST_OTHERS = 10_000
+_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ async def show(visit: Visit) -> Response:
     names = sorted(holding.uses)
     pages = max(1, -(-len(names) // PAGE))
     asked = visit.request.query_params.get("page", "")
-    number = min(max(1, int(asked)), pages) if asked.isdigit() and len(asked) < 6 else 1
+    known = asked.isascii() and asked.isdigit() and len(asked) < _DIGITS
+    number = min(max(1, int(asked)), pages) if known else 1
     shown = names[(number - 1) * PAGE : number * PAGE]
     return visit.page(
         "domains.html",
@@ -121,9 +123,9 @@ async def turn(visit: Visit) -> Response:
     (purpose, _, _) = await _said(visit)
     scope, back, place = _scope(visit, holding)
     try:
-        position, version, locale, sha256 = visit.form.get("shown", "").split(" ")
+        at, version, locale, sha256 = visit.form.get("shown", "").split(" ")
         notice = NoticeRef(version, locale, bytes.fromhex(sha256))
-        expected = int(position)
+        expected = as_position(at)
     except ValueError:
         raise FormRefused("refused.incomplete", 400) from None
     on = visit.form.get("turn")

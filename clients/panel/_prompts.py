@@ -24,7 +24,7 @@ from consentclient import (
 )
 from panel import _signals
 from panel._visit import CHANNEL as PANEL
-from panel._visit import Desk, Visit, named
+from panel._visit import Desk, Visit, as_position, named
 
 CHANNEL = f"{PANEL}_prompt"
 FORM = "prompts-1"
@@ -81,10 +81,10 @@ class Prompts:
             action = {"accept": Action.GIVE, "refuse": Action.REFUSE}[given["answer"]]
             shown = given["shown"]
             ref = NoticeRef(shown["version"], shown["locale"], bytes.fromhex(shown["sha256"]))
-            expected, token = int(shown["position"]), shown["token"]
+            expected, token = as_position(str(shown["position"])), shown["token"]
             if not (ref.version.isascii() and ref.locale.isascii() and token.isascii()):
                 raise ValueError("not what was shown")
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return self._for_origin(request, JSONResponse({"error": "incomplete"}, 400))
         visit = self._visit(request)
         device = self._device(request) or secrets.token_hex(16)

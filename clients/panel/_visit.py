@@ -245,6 +245,14 @@ async def fields(request: Request) -> dict[str, str]:
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
+def as_position(told: str) -> int:
+    """A position as a page showed it. Raises `ValueError` for what cannot be one."""
+    found = int(told)
+    if not 0 <= found < 2**63:
+        raise ValueError("no position in any log")
+    return found
+
+
 async def as_fresh_as_told(visit: Visit, ask: Callable[[str | None], Awaitable[T]]) -> T:
     """Asks for an answer as fresh as the reader's latest change; of another log, for any."""
     try:

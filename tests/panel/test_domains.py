@@ -250,10 +250,12 @@ async def test_many_domains_come_in_pages(tmp_path: Path, clock: FakeClock) -> N
     ):
         first = (await reader.get("/domains")).text
         last = (await reader.get("/domains?page=99")).text
+        strange = [(await reader.get(f"/domains?page={one}")).text for one in ("²", "0", "-1", "x")]
 
     assert first.count('<a href="/domains/') == 25
     assert "505 domains" in first
     assert "page 21 of 21" in last
+    assert all("page 1 of 21" in page for page in strange)
 
 
 async def test_without_a_directory_there_is_no_such_page(tmp_path: Path, clock: FakeClock) -> None:

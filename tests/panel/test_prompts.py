@@ -14,6 +14,7 @@ from tests.support.clock import FakeClock
 
 NEWS = "https://news.registrar.example"
 ANN = "customer:8213"
+_WORDS = dict.fromkeys(("version", "locale", "token"), "1")
 _REST = {"position": 0, "sha256": ""}
 
 
@@ -106,12 +107,25 @@ async def test_another_site_gets_nothing(panel: Panel, origin: str) -> None:
         {"shown": ["a"]},
         {"shown": dict.fromkeys(("version", "locale", "token"), "\ud800") | _REST},
         {"shown": dict.fromkeys(("version", "locale", "token"), 7) | _REST},
+        {"shown": _WORDS | _REST | {"position": float("inf")}},
+        {"shown": _WORDS | _REST | {"position": 2**63}},
+        {"shown": _WORDS | _REST | {"position": -1}},
     ],
 )
 async def test_an_answer_that_makes_no_sense(panel: Panel, changes: dict[str, Any]) -> None:
     """It is refused, and is no answer."""
     async with panel.browser() as browser:
         answer = await send(browser, "accept", **changes)
+
+    assert answer.status_code == 400
+
+
+async def test_an_answer_that_is_nested_without_end(panel: Panel) -> None:
+    """No answer either, and nothing fails for it."""
+    async with panel.browser() as browser:
+        answer = await browser.post(
+            "/prompts/video_embeds", content="[" * 50_000, headers={"Origin": NEWS}
+        )
 
     assert answer.status_code == 400
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from consentclient import EventKind
+from panel._pages import _files
 from tests.panel.making import Panel, all_forms, forms, serving
 from tests.panel.registrar import ANN, BEN, LINES
 from tests.support.clock import FakeClock
@@ -140,6 +141,30 @@ async def test_a_form_that_is_replayed_elsewhere(panel: Panel) -> None:
     assert not (await panel.client.check(ANN, "newsletter")).permitted
 
 
+@pytest.mark.parametrize("at", [str(2**63), "9" * 5000, "-1", "1e400", "", "x"])
+async def test_a_position_that_is_none(tmp_path: Path, clock: FakeClock, at: str) -> None:
+    """However large it is: the form is refused, and nothing fails for it."""
+    shown = f"{at} 1 en aa"
+    async with serving(tmp_path, clock, LINES, rate=0) as panel, panel.signed_in(ANN) as reader:
+        choices = await reader.send(
+            "/choices", "/choices/turn", {"turn": "on", "shown.newsletter": shown}
+        )
+        domains = await reader.send("/domains", "/domains/turn", {"turn": "on", "shown": shown}, 1)
+
+        assert (choices.status_code, domains.status_code) == (400, 400)
+        assert await events(panel) == 0
+
+
+@pytest.mark.parametrize("path", ["/choices/", "/unsubscribe/secret/"])
+async def test_no_redirect_is_made_from_a_request(panel: Panel, path: str) -> None:
+    """It would be without TLS, and name whatever port the request named."""
+    async with panel.browser() as browser:
+        answer = await browser.get(path, headers={"Host": "127.0.0.1:1"})
+
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+
+
 @pytest.mark.parametrize("given", [{}, {"purpose": "newsletter"}, {"turn": "on"}])
 async def test_a_form_with_something_missing(panel: Panel, given: dict[str, str]) -> None:
     """A form is whole, or not acted on."""
@@ -260,6 +285,20 @@ async def test_script_in_what_is_shown_later(tmp_path: Path, clock: FakeClock) -
     for page in pages:
         assert "<script>alert" not in page
         assert "<img src=x" not in page
+
+
+async def test_files_that_are_not_there(panel: Panel) -> None:
+    """Nothing is kept of what was asked for, however long it was: nobody fills the memory so."""
+    async with panel.browser() as browser:
+        answers = [
+            await browser.get(f"/static/{name}")
+            for name in ("x" * 300 + ".css", "%00.css", "README.md", "..%2F_app.py", "panel.css")
+        ]
+        kept = len(_files())
+        await browser.get("/static/another.css")
+
+    assert [one.status_code for one in answers] == [404, 404, 404, 404, 200]
+    assert len(_files()) == kept
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,7 @@ FORGED: dict[str, Callable[[], str]] = {
     "about an empty name": lambda: token(sub=""),
     "about two words": lambda: token(sub="two words"),
     "about a long name": lambda: token(sub="x" * 257),
+    "nested": lambda: base64url_encode(b"[" * 6000).decode() + ".e30.e30",
     "long": lambda: token() + "x" * 9000,
 }
 

@@ -1,14 +1,17 @@
 """Questions where they arise, in a real browser."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Request, expect
+from playwright.async_api import Browser, Page, Request, Route, expect
 
 from panel._texts import texts
 from tests.panel.browsing import Look, journey, looks, shot, sound, window
 from tests.panel.making import Panel, serving
+from tests.panel.registrar import ANN
 from tests.support.clock import FakeClock
 
 pytestmark = journey
@@ -47,6 +50,8 @@ async def test_nothing_is_loaded_before_the_yes(browser: Browser, panel: Panel, 
         await shot(page, "prompts", look)
         await chat.get_by_role("button", name=t("prompt.refuse")).click()
         await expect(chat.get_by_role("status")).to_have_text(t("prompt.refused"))
+        # Whoever uses the keyboard goes on from there.
+        await expect(chat.locator(".consent-prompt")).to_be_focused()
         await expect(form).to_be_visible()
         assert loaded == []
         await video.get_by_role("button", name=t("prompt.accept")).click()
@@ -57,3 +62,56 @@ async def test_nothing_is_loaded_before_the_yes(browser: Browser, panel: Panel, 
         await page.reload()
         await expect(video.get_by_role("img")).to_be_visible()
         await expect(chat.get_by_role("button")).to_have_count(2)
+
+
+async def _twice(page: Page) -> None:
+    """The example with its video a second time, as pages with several have it."""
+
+    async def doubled(route: Route) -> None:
+        answer = await route.fetch()
+        html = await answer.text()
+        video = re.search(r'<div data-consent="video_embeds">.*?</div>', html, re.S)
+        assert video is not None
+        await route.fulfill(response=answer, body=html.replace(video[0], video[0] * 2))
+
+    await page.route("**/prompts", doubled)
+
+
+@pytest.mark.parametrize("answer", ["accept", "refuse"])
+async def test_one_answer_is_for_every_place(browser: Browser, panel: Panel, answer: str) -> None:
+    """A second video asks for nothing else; its answer would be to a question of before."""
+    t = texts("en", panel.settings.time_zone)
+    async with window(browser, panel, Look()) as page:
+        await _twice(page)
+        await page.goto(f"{panel.url}/prompts")
+        videos = page.locator('[data-consent="video_embeds"]')
+        await expect(videos.get_by_role("button")).to_have_count(4)
+        await sound(page, Look())
+        await videos.nth(1).get_by_role("button", name=t(f"prompt.{answer}")).click()
+        await expect(videos.get_by_role("button")).to_have_count(0)
+        if answer == "accept":
+            await expect(videos.get_by_role("img")).to_have_count(2)
+            await expect(videos.nth(1).locator(".consent-loaded")).to_be_focused()
+        else:
+            await expect(videos.get_by_role("status")).to_have_text([t("prompt.refused")] * 2)
+            await expect(videos.get_by_role("img")).to_have_count(0)
+
+
+async def test_an_answer_to_a_question_of_before(browser: Browser, panel: Panel) -> None:
+    """What was answered in another window stays; the next answer here counts again."""
+    t = texts("en", panel.settings.time_zone)
+    async with window(browser, panel, Look(), ANN) as page:
+        other = await page.context.new_page()
+        for one in (page, other):
+            await one.goto(f"{panel.url}/prompts")
+        video, elsewhere = (one.locator('[data-consent="video_embeds"]') for one in (page, other))
+        refuse = elsewhere.get_by_role("button", name=t("prompt.refuse"))
+        await refuse.click()
+        await expect(elsewhere.get_by_role("status")).to_have_text(t("prompt.refused"))
+        accept = video.get_by_role("button", name=t("prompt.accept"))
+        await accept.click()
+        await expect(video.get_by_role("status")).to_have_text(t("prompt.unknown"))
+        await expect(video.get_by_role("img")).to_have_count(0)
+        assert not (await panel.client.check(ANN, "video_embeds")).permitted
+        await accept.click()
+        await expect(video.get_by_role("img")).to_be_visible()

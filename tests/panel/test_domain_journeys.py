@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
@@ -105,3 +106,23 @@ async def test_every_page_in_the_dark_on_a_phone(browser: Browser, panel: Panel)
         await page.get_by_role("link", name="lilas.cz").click()
         await sound(page, look)
         await shot(page, "domain", look)
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+async def test_every_page_at_its_narrowest(browser: Browser, panel: Panel, language: str) -> None:
+    """At 320 pixels, or enlarged four times, nothing has to be scrolled sideways (WCAG 1.4.10)."""
+    look = Look(language, "phone")
+    async with window(browser, panel, look, ANN) as page:
+        await page.set_viewport_size({"width": 320, "height": 640})
+        await page.locator("#newsletter").get_by_role("switch").click()
+        for path in ("choices", "history", "domains", "prompts"):
+            await page.goto(f"{panel.url}/{path}")
+            if path == "prompts":
+                await expect(page.locator(".consent-prompt")).to_have_count(2)
+            for details in await page.locator("summary").all():
+                await details.click()
+            await sound(page, look)
+        await page.goto(f"{panel.url}/domains")
+        await shot(page, "domains-narrow", look)
+        await page.get_by_role("link", name="lilas.cz").click()
+        await sound(page, look)

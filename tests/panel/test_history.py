@@ -6,7 +6,7 @@ from datetime import timedelta
 from consentclient import Action, Actor, ActorKind, Change, ContactField, Evidence, Scope
 from consentsvc.domain.receipts import Receipt
 from consentsvc.service.signing import Verifier
-from tests.panel.making import Panel, Reader
+from tests.panel.making import Panel, Reader, forms
 from tests.support.clock import FakeClock
 
 ANN = "customer:8213"
@@ -139,3 +139,16 @@ async def test_no_receipt_of_another(panel: Panel) -> None:
 
     assert codes == [404, 404, 400, 400, 400, 400]
     assert forged.status_code == 403
+
+
+async def test_a_receipt_when_the_service_is_down(panel: Panel) -> None:
+    """It can be asked for again; nothing is said about a change, because there was none."""
+    async with panel.signed_in(ANN) as reader:
+        await reader.turn("newsletter", "on")
+        given = forms((await reader.get("/history")).text)["/history/receipt"]
+        await panel.stop_service()
+        down = await reader.browser.post("/history/receipt", data={**given, "as": "receipt"})
+
+    assert down.status_code == 503
+    assert "Send it again" in down.text
+    assert "your change" not in down.text

@@ -15,6 +15,7 @@ from consentclient import (
     RevocationReason,
     TrackerKind,
 )
+from panel import _prompts, _visit
 from panel._texts import LANGUAGES, chosen, flat, texts
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -44,6 +45,12 @@ def test_french_punctuation_does_not_begin_a_line() -> None:
         assert not re.search(r" [:;?!»]|« ", text), name
 
 
+def test_no_name_follows_a_french_word_that_would_lose_its_vowel() -> None:
+    """Names begin with any letter: "le registre de AFNIC" is none."""
+    for name, text in flat("fr").items():
+        assert not re.search(r"\bde {", text), name
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_services_words_have_a_text(language: str) -> None:
     """Every reason of a decision, every kind of event and tracker, every field and role."""
@@ -54,6 +61,7 @@ def test_the_services_words_have_a_text(language: str) -> None:
     assert all(t.has(f"event.{one.value}") for one in EventKind)
     assert all(t.has(f"field.{one.value}") for one in ContactField)
     assert all(t.has(f"role.{one.value}") for one in ContactRole)
+    assert all(t.has(f"channel.{one}") for one in (_visit.CHANNEL, _prompts.CHANNEL))
     known = set(RevocationReason) - {RevocationReason.OTHER}
     assert all(t.has(f"revocation.{one.value}") for one in known)
 

@@ -1,6 +1,7 @@
 """My choices: a row for each purpose, its switch, and all of them at once."""
 
 import asyncio
+import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ from panel import _signals
 from panel._visit import CHANNEL, FormRefused, Said, Visit, as_fresh_as_told, as_position
 
 FORM = "choices-1"
+
+_log = logging.getLogger("panel")
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[^\W\d_a-z])")
 _NOES = {EventKind.CONSENT_REFUSED, EventKind.CONSENT_WITHDRAWN, EventKind.CONSENT_REVOKED}
@@ -170,7 +173,12 @@ async def _send(
     except PositionConflict:
         # Somebody, maybe the same person elsewhere, has chosen since: their word is the newer one.
         return visit.done(f"/choices{place}", Said("said.conflict", said.about))
-    await _mail(visit, updated.outcomes)
+    try:
+        await _mail(visit, updated.outcomes)
+    except OSError as error:
+        # The same form has the same link once more: the service answers it as it did first.
+        _log.error("a mail could not be handed over: %s", type(error).__name__)
+        return visit.trouble("trouble.mail", 503, again=visit.form)
     return visit.done(f"/choices{place}", said, updated.written_at)
 
 

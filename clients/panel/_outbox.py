@@ -21,7 +21,8 @@ class Outbox(Protocol):
     ) -> None:
         """Sends a link that confirms a consent, to the subject and to nobody else.
 
-        Returns once the mail is certain to be sent.
+        Returns once the mail is certain to be sent. Raises `OSError`, such as `TimeoutError`, if it
+        cannot be sent now: the customer is told so, and can ask for the same mail again.
         """
         ...
 

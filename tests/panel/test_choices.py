@@ -199,6 +199,27 @@ async def test_a_double_opt_in_goes_by_mail(panel: Panel) -> None:
     assert await decided(panel, "reseller42.newsletter") is Reason.CONSENT_GIVEN
 
 
+async def test_a_mail_that_cannot_be_sent(panel: Panel) -> None:
+    """The page says so, and the same form sends it later: it was asked for once."""
+    outbox = panel.settings.outbox
+    assert outbox is not None
+    outbox.rmdir()
+    async with panel.signed_in(ANN) as reader:
+        failed = await reader.turn("reseller42.newsletter", "on")
+        outbox.mkdir()
+        given = forms(failed.text)["/choices/turn"]
+        sent = await reader.browser.post("/choices/turn", data=given, follow_redirects=True)
+        (mail,) = [json.loads(one.read_text()) for one in outbox.iterdir()]
+        confirmed = await reader.browser.post(mail["link"], data={"confirm": "yes"})
+
+    assert failed.status_code == 503
+    assert "We cannot send you the e-mail" in failed.text
+    assert "we have sent you an e-mail" in sent.text
+    assert confirmed.status_code == 200
+    kinds = [one.kind async for one in panel.client.history(ANN)]
+    assert kinds == [EventKind.CONSENT_REQUESTED, EventKind.CONSENT_GIVEN]
+
+
 async def test_a_request_can_be_taken_back(panel: Panel) -> None:
     """Its link then counts no more."""
     async with panel.signed_in(ANN) as reader:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -125,6 +125,7 @@ def _routed(desk: Desk) -> Starlette:
             route("/sign-in", signing_in.enter, "POST", signed_in=False, form=True),
             route("/sign-out", signing_in.leave, "POST", form=True),
             route("/language", _language, "POST", signed_in=False, form=True),
+            route("/.well-known/gpc.json", _gpc, signed_in=False),
             route("/prompts", prompts.example, signed_in=False),
             Route("/prompts/{purpose}", asked.state, methods=["GET"]),
             Route("/prompts/{purpose}", asked.answer, methods=["POST"]),
@@ -186,6 +187,15 @@ async def _language(visit: Visit) -> Response:
     # A path of ours only: what begins with two slashes is another site.
     ours = back.startswith("/") and not back.startswith("//") and "\\" not in back
     return visit.onward(back if ours and back.isascii() and back.isprintable() else "/choices")
+
+
+async def _gpc(visit: Visit) -> Response:
+    """The statement that a browser's signal is heeded: the registrar's, where it makes one."""
+    since = visit.desk.settings.gpc_since
+    if not since:
+        return visit.trouble("trouble.missing", 404)
+    visit.cookies.clear()
+    return JSONResponse({"gpc": True, "lastUpdate": since})
 
 
 async def _healthy(_: Request) -> Response:

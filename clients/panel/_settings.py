@@ -5,6 +5,7 @@ import re
 import zoneinfo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -74,6 +75,9 @@ class Settings:
     """A folder where links to confirm are left for the mailer; without it none can be asked for."""
     embed_origins: frozenset[str] = frozenset()
     """The registrar's other sites that show prompts, such as `https://news.registrar.example`."""
+    gpc_since: str = ""
+    """Since when the registrar says that it abides by Global Privacy Control; it says so at
+    `/.well-known/gpc.json`, and nothing if it is not set."""
     time_zone: ZoneInfo = _UTC
     """In which dates are told."""
     rate: int = 300
@@ -193,6 +197,13 @@ def _host(text: str) -> str:
     return text.lower()
 
 
+def _date(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError("must be a date, such as 2026-03-01") from None
+
+
 def _several(parse: Callable[[str], str]) -> Callable[[str], frozenset[str]]:
     return lambda text: frozenset(parse(one.strip()) for one in text.split(",") if one.strip())
 
@@ -273,6 +284,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "publication_purpose": _text,
     "outbox": _folder,
     "embed_origins": _several(_origin),
+    "gpc_since": _date,
     "time_zone": _zone,
     "rate": _whole,
 }

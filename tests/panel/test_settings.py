@@ -34,6 +34,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         SIGN_IN_URL="javascript:alert(1)",
         BRAND=" ",
         EMBED_ORIGINS="https://a.example/path",
+        GPC_SINCE="lately",
         COLOUR="blue",
     )
 
@@ -42,6 +43,7 @@ def test_all_mistakes_are_told_at_once() -> None:
         "BRAND",
         "COLOUR",
         "EMBED_ORIGINS",
+        "GPC_SINCE",
         "JWT_COOKIE",
         "JWT_KEYS",
         "LISTEN",

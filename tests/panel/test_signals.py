@@ -1,9 +1,12 @@
 """Global Privacy Control: heard once, said plainly, and outranked by the person."""
 
+from pathlib import Path
+
 import pytest
 
 from consentclient import Action, Change, ConsentEvent, Reason, Signal
-from tests.panel.making import Panel
+from tests.panel.making import Panel, serving
+from tests.support.clock import FakeClock
 
 ANN = "customer:8213"
 DEVICE = "0123456789abcdef0123456789abcdef"
@@ -117,3 +120,22 @@ async def test_a_device_that_is_nobody(panel: Panel) -> None:
 
     assert "set-cookie" not in answer.headers
     assert (await panel.client.list_events(page_size=1)).head_position == before
+
+
+async def test_the_registrar_may_say_that_it_heeds_it(tmp_path: Path, clock: FakeClock) -> None:
+    """At the address that the standard names, to everybody, and only where it was asked to."""
+    async with (
+        serving(tmp_path, clock, gpc_since="2026-03-01", rate=0) as panel,
+        panel.browser() as browser,
+    ):
+        answer = await browser.get("/.well-known/gpc.json")
+
+    assert answer.json() == {"gpc": True, "lastUpdate": "2026-03-01"}
+    assert answer.headers["content-type"] == "application/json"
+    assert "set-cookie" not in answer.headers
+
+
+async def test_nothing_is_said_that_the_registrar_did_not_say(panel: Panel) -> None:
+    """It is their word, with their date."""
+    async with panel.browser() as browser:
+        assert (await browser.get("/.well-known/gpc.json")).status_code == 404

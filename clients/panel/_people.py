@@ -1,6 +1,7 @@
 """Who is asking: the registrar's signed word for it, or in a demonstration anybody's."""
 
 import json
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ import jwt
 from starlette.requests import HTTPConnection
 
 from panel._signing import Signer
+
+_log = logging.getLogger("panel")
 
 _ALGORITHMS = frozenset({"EdDSA", "ES256", "RS256"})
 _LEEWAY_SECONDS = 10
@@ -73,7 +76,11 @@ class TokenSignIn:
                 leeway=_LEEWAY_SECONDS,
                 options={"require": ["exp", "sub", "aud"]},
             )
-        except (jwt.PyJWTError, ValueError, KeysInvalid):
+        except KeysInvalid as error:
+            # They were good at the start: somebody changed the file, and has to know.
+            _log.error("nobody can sign in: %s", error)
+            return None
+        except (jwt.PyJWTError, ValueError):
             return None
         subject, session = claims["sub"], claims.get("sid") or claims.get("jti")
         if not _SUBJECT.fullmatch(subject):

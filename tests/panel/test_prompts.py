@@ -59,6 +59,21 @@ async def test_an_anonymous_device_answers(panel: Panel) -> None:
     assert all(device not in str(one.evidence) for one in events)
 
 
+async def test_a_devices_id_is_out_of_reach(tmp_path: Path, clock: FakeClock) -> None:
+    """Over TLS it goes to this host alone, to no script, and never in the clear."""
+    async with (
+        serving(tmp_path, clock, url="https://localhost", also_hosts="127.0.0.1", rate=0) as panel,
+        httpx.AsyncClient(base_url=f"http://{panel.settings.listen}") as browser,
+    ):
+        answered = await send(browser, "accept", origin="https://localhost")
+
+    (cookie,) = answered.headers.get_list("set-cookie")
+    assert cookie.startswith("__Host-panel-device=")
+    for word in ("HttpOnly", "Secure", "Path=/", "SameSite=lax", "Max-Age=34214400"):
+        assert word in cookie
+    assert "Domain" not in cookie
+
+
 async def test_a_customer_who_has_signed_in_answers_as_themselves(panel: Panel) -> None:
     """And their device gets no id."""
     async with panel.signed_in("customer:ann") as reader:

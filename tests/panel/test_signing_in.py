@@ -162,6 +162,20 @@ async def test_keys_are_read_again_when_the_file_changes(panel: Panel) -> None:
     assert [one.status_code for one in (before, after, other)] == [200, 401, 200]
 
 
+async def test_keys_that_were_spoilt_are_told(
+    panel: Panel, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nobody gets in by keys of before; whoever runs the panel reads why."""
+    assert panel.settings.jwt_keys is not None
+    panel.settings.jwt_keys.write_text("{")
+    async with panel.browser() as browser:
+        browser.cookies["sso"] = token()
+        answer = await browser.get("/choices")
+
+    assert answer.status_code == 401
+    assert "nobody can sign in: keys.json is no JWK set: JSONDecodeError" in caplog.messages
+
+
 async def test_there_is_no_local_sign_in_unless_asked_for(panel: Panel) -> None:
     """No form, and no page that takes one."""
     async with panel.browser() as browser:

@@ -141,12 +141,15 @@ async def test_all_at_once_is_one_request(panel: Panel, answer: str) -> None:
 
 
 async def test_accepting_all_lifts_no_objection(panel: Panel) -> None:
-    """Only its own switch does."""
+    """Only its own switch does; and no consent is recorded that would count after it."""
     async with panel.signed_in(ANN) as reader:
         await reader.turn("audience_measurement", "off")
         await reader.send("/choices", "/choices/all", {"answer": "accept"})
 
     assert await decided(panel, "audience_measurement") is Reason.OBJECTED
+    events = [one async for one in panel.client.history(ANN)]
+    kinds = [one.kind for one in events if one.purpose_id == "audience_measurement"]
+    assert kinds == [EventKind.OBJECTION_RAISED]
 
 
 async def test_refusing_all_takes_back_what_was_given(panel: Panel) -> None:
@@ -218,6 +221,26 @@ async def test_a_mail_that_cannot_be_sent(panel: Panel) -> None:
     assert confirmed.status_code == 200
     kinds = [one.kind async for one in panel.client.history(ANN)]
     assert kinds == [EventKind.CONSENT_REQUESTED, EventKind.CONSENT_GIVEN]
+
+
+@pytest.mark.parametrize(("trusted", "told"), [("127.0.0.1", "203.0.113.9"), (None, "127.0.0.1")])
+async def test_the_address_that_is_evidence(
+    tmp_path: Path, clock: FakeClock, trusted: str | None, told: str
+) -> None:
+    """Where a purpose keeps it, it is the customer's; only a proxy of ours may name another."""
+    (tmp_path / "outbox").mkdir()
+    async with (
+        serving(
+            tmp_path, clock, outbox=tmp_path / "outbox", trusted_proxies=trusted, rate=0
+        ) as panel,
+        panel.signed_in(ANN) as reader,
+    ):
+        reader.browser.headers["X-Forwarded-For"] = "203.0.113.9"
+        await reader.turn("reseller42.newsletter", "on")
+        (event,) = [one async for one in panel.client.history(ANN)]
+
+    assert event.evidence is not None
+    assert event.evidence.ip_address == told
 
 
 async def test_a_request_can_be_taken_back(panel: Panel) -> None:

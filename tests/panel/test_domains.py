@@ -1,8 +1,11 @@
 """My domains: who may be published, where, and what the public sees."""
 
+import json
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -15,6 +18,8 @@ from consentclient import (
     ReportOutcome,
     Scope,
 )
+from panel._contacts import Contacts, Holding
+from registry_sync import JsonLines
 from tests.panel.making import Panel, Reader, all_forms, serving
 from tests.panel.registrar import ANN, BEN, LINES, many
 from tests.support.clock import FakeClock
@@ -185,6 +190,29 @@ async def test_another_customers_contact_on_ones_own_domain(panel: Panel) -> Non
 
     assert "C-9" not in page
     assert "Ben" not in page
+
+
+async def test_an_address_of_a_domain_is_one_customers_only(panel: Panel) -> None:
+    """Two who have a contact in it see it each under their own, and not under the other's."""
+    async with panel.signed_in(ANN) as ann, panel.signed_in(BEN) as ben:
+        hers, his = await domain(ann, "durand.com"), await domain(ben, "durand.com")
+        swapped = [(await ann.get(his)).status_code, (await ben.get(hers)).status_code]
+
+    assert hers != his
+    assert swapped == [404, 404]
+
+
+async def test_a_directory_that_tells_too_much(tmp_path: Path) -> None:
+    """A contact of another account is passed over, whoever says that it is this one's."""
+    file = tmp_path / "directory.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in LINES))
+    with JsonLines(file) as directory:
+        others = list(directory.uses(BEN))
+        careless = cast("Any", SimpleNamespace(uses=lambda _: others, contact=directory.contact))
+        holding = await Contacts(careless).of(ANN)
+
+    assert others
+    assert holding == Holding()
 
 
 async def test_no_name_in_any_address(panel: Panel) -> None:

@@ -1,7 +1,9 @@
 """Questions where they arise, in a real browser."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Request, Route, expect
 
 from panel._texts import texts
-from tests.panel.browsing import Look, journey, looks, shot, sound, window
+from tests.panel.browsing import Look, journey, looks, opened, shot, sound, window
 from tests.panel.making import Panel, serving
 from tests.panel.registrar import ANN
 from tests.support.clock import FakeClock
@@ -115,3 +117,56 @@ async def test_an_answer_to_a_question_of_before(browser: Browser, panel: Panel)
         assert not (await panel.client.check(ANN, "video_embeds")).permitted
         await accept.click()
         await expect(video.get_by_role("img")).to_be_visible()
+
+
+@asynccontextmanager
+async def _article(html: list[str]) -> AsyncIterator[str]:
+    """Another site of the registrar's, at an origin of its own. What it shows may come later."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nConnection: close"
+        writer.write(f"{head}\r\n\r\n{html[0]}".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_page_of_another_origin(
+    browser: Browser, tmp_path: Path, clock: FakeClock, named: bool
+) -> None:
+    """A site that is named asks, and its answer is kept; any other is told nothing."""
+    html: list[str] = []
+    async with (
+        _article(html) as origin,
+        serving(tmp_path, clock, embed_origins=origin if named else None, rate=0) as panel,
+    ):
+        html.append(f"""<!doctype html><html lang="fr"><title>Un article</title>
+            <link rel="stylesheet" href="{panel.url}/static/prompts.css">
+            <div data-consent="video_embeds">
+              <template><p id="video">La vidéo</p></template><p id="without">Sans la vidéo</p>
+            </div>
+            <script src="{panel.url}/static/prompts.js" defer></script></html>""")
+        context, page = await opened(browser, Look())
+        refused: list[str] = []
+        page.on("console", lambda said: refused.append(said.text))
+        try:
+            await page.goto(origin, wait_until="networkidle")
+            await expect(page.locator("#without")).to_be_visible()
+            if not named:
+                assert any("Access-Control-Allow-Origin" in one for one in refused)
+                await expect(page.get_by_role("button")).to_have_count(0)
+                return
+            assert refused == []
+            # In the language of that page, whatever the browser's is.
+            t = texts("fr", panel.settings.time_zone)
+            await page.get_by_role("button", name=t("prompt.accept")).click()
+            await expect(page.locator("#video")).to_be_visible()
+            await page.reload()
+            await expect(page.locator("#video")).to_be_visible()
+            await expect(page.get_by_role("button")).to_have_count(0)
+        finally:
+            await context.close()

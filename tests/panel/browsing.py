@@ -52,9 +52,13 @@ class Look(NamedTuple):
         return f"{self.language}-{self.size}{dark}{script}"
 
 
-# Two that differ in everything show most of what can go wrong. The others are for the long tests.
+# Two that differ in everything show most of what can go wrong. The long tests have every language,
+# width and script with each other.
 SHORT = [Look("en", "desktop"), Look("fr", "phone", "dark", javascript=False)]
 LONG = [
+    Look("en", "phone"),
+    Look("fr", "desktop"),
+    Look("en", "desktop", javascript=False),
     Look("fr", "phone", "dark"),
     Look("fr", "desktop", javascript=False),
     Look("en", "phone", javascript=False),

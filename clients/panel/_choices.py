@@ -25,7 +25,7 @@ from consentclient import (
     Purpose,
     Reason,
 )
-from panel import _signals
+from panel import _devices, _signals
 from panel._visit import CHANNEL, FormRefused, Said, Visit, as_fresh_as_told, as_position
 
 FORM = "choices-1"
@@ -76,6 +76,7 @@ class Row:
 
 async def show(visit: Visit) -> Response:
     """The page."""
+    await _devices.join(visit, channel=CHANNEL)
     purposes, consents = await read(visit, with_scopes=False)
     if _signals.is_sent(visit.request):
         written_at = await _signals.pass_on(

@@ -6,7 +6,6 @@ a random id of their device, which is made when they answer and not before.
 """
 
 import json
-import re
 import secrets
 
 from starlette.requests import Request
@@ -22,14 +21,13 @@ from consentclient import (
     PositionConflict,
     Purpose,
 )
-from panel import _signals
+from panel import _devices, _signals
 from panel._visit import CHANNEL as PANEL
 from panel._visit import Desk, Visit, as_position, named
 
 CHANNEL = f"{PANEL}_prompt"
 FORM = "prompts-1"
 
-_DEVICE = re.compile(r"[0-9a-f]{32}")
 # As long as a consent to what is stored on a device may last.
 _DEVICE_SECONDS = 396 * 24 * 3600
 _WORDS = ("accept", "refuse", "refused", "held", "unknown", "text")
@@ -46,7 +44,10 @@ class Prompts:
         return self._for_origin(request, Response(status_code=204))
 
     async def state(self, request: Request) -> Response:
-        """Whether it is permitted, and what to ask if it is not. Sets no cookie."""
+        """Whether it is permitted, and what to ask if it is not. Sets no cookie.
+
+        It takes one away from somebody who has signed in since: the device is theirs then.
+        """
         visit = self._visit(request)
         try:
             found = await self._find(visit, hears_signal=True)
@@ -70,7 +71,7 @@ class Prompts:
             "text": notice.text.strip().split("\n\n"),
             "words": {name: visit.texts(f"prompt.{name}") for name in _WORDS},
         }
-        return self._for_origin(request, JSONResponse(told))
+        return self._for_origin(request, self._forgetting(visit, JSONResponse(told)))
 
     async def answer(self, request: Request) -> Response:
         """Records a yes or a no."""
@@ -87,8 +88,8 @@ class Prompts:
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return self._for_origin(request, JSONResponse({"error": "incomplete"}, 400))
         visit = self._visit(request)
-        device = self._device(request) or secrets.token_hex(16)
-        subject = visit.subject_id or f"device:{device}"
+        device = _devices.device(visit) or secrets.token_hex(16)
+        subject = visit.subject_id or _devices.subject_of(device)
         try:
             found = await self._find(visit)
             if found is None:
@@ -121,7 +122,18 @@ class Prompts:
                 httponly=True,
                 samesite="lax",
             )
-        return self._for_origin(request, response)
+        return self._for_origin(request, self._forgetting(visit, response))
+
+    def _forgetting(self, visit: Visit, response: Response) -> Response:
+        """The answer, which takes the device's id away if it was joined to the customer."""
+        if visit.subject_id and "device" in visit.cookies:
+            response.delete_cookie(
+                named(self._desk, "device"),
+                secure=self._desk.settings.secure,
+                httponly=True,
+                samesite="lax",
+            )
+        return response
 
     async def _find(
         self, visit: Visit, *, hears_signal: bool = False
@@ -136,11 +148,14 @@ class Prompts:
         purpose = next((one for one in purposes if one.id == wanted), None)
         if purpose is None or not _is_for_prompts(purpose):
             return None
-        device = self._device(visit.request)
+        device = _devices.device(visit)
         # Of nobody nothing is known, and asking about them leaves nothing.
-        subject = visit.subject_id or f"device:{device or secrets.token_hex(16)}"
+        subject = visit.subject_id or _devices.subject_of(device or secrets.token_hex(16))
         client = self._desk.client
-        consents = await client.list_consents(subject, with_scopes=False)
+        joined = bool(visit.subject_id) and await _devices.join(visit, channel=CHANNEL)
+        consents = await client.list_consents(
+            subject, at_least_as_fresh=visit.fresh if joined else None, with_scopes=False
+        )
         if hears_signal and _signals.is_sent(visit.request) and (visit.subject_id or device):
             evidence = visit.evidence(FORM, "Sec-GPC: 1")
             written_at = await _signals.pass_on(
@@ -156,14 +171,9 @@ class Prompts:
 
     def _visit(self, request: Request) -> Visit:
         visit = Visit.of(self._desk, request)
-        device = self._device(request)
-        if device:
-            visit.session = device  # what the evidence refers to
+        # What the evidence refers to.
+        visit.session = _devices.device(visit) or visit.session
         return visit
-
-    def _device(self, request: Request) -> str:
-        given = request.cookies.get(named(self._desk, "device"), "")
-        return given if _DEVICE.fullmatch(given) else ""
 
     def _is_ours(self, request: Request) -> bool:
         settings = self._desk.settings

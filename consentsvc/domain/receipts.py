@@ -16,7 +16,13 @@ from typing import Any, NamedTuple
 from consentsvc.domain import merkle
 from consentsvc.domain.canonical import SCHEMA, Damaged, canonical, optional, read_fields, typed
 from consentsvc.domain.catalogue import Notice
-from consentsvc.domain.encoding import Opened, commitment, read_header, read_personal_part
+from consentsvc.domain.encoding import (
+    SALT_BYTES,
+    Opened,
+    commitment,
+    read_header,
+    read_personal_part,
+)
 from consentsvc.domain.events import Event
 from consentsvc.domain.merkle import ProofInvalid
 from consentsvc.domain.notes import Checkpoint, Note, NoteInvalid, Verifier, decoded_hash
@@ -133,7 +139,10 @@ class Receipt:
         if self.opened is None:
             return event
         committed = read_header(self.header).commitment
-        if committed is None or not hmac.compare_digest(commitment(*self.opened), committed):
+        # A salt with zeros after it makes the same HMAC: only one length is right.
+        if len(self.opened.salt) != SALT_BYTES or committed is None:
+            raise ReceiptInvalid("personal part", "it is not the one of this event")
+        if not hmac.compare_digest(commitment(*self.opened), committed):
             raise ReceiptInvalid("personal part", "it is not the one of this event")
         try:
             return replace(event, personal=read_personal_part(self.opened.personal))
@@ -148,7 +157,11 @@ class Receipt:
         # Of a title with several lines, one could take lines away and give them to the text.
         if event.purpose is None or said is None or "\n" in title:
             raise ReceiptInvalid("notice", "it is not the one of this event")
-        if Notice(event.purpose, said.version, said.locale, title, text).sha256 != said.sha256:
+        try:
+            notice = Notice(event.purpose, said.version, said.locale, title, text)
+        except UnicodeEncodeError as error:  # JSON can name halves of characters
+            raise ReceiptInvalid("notice", "it is no text") from error
+        if notice.sha256 != said.sha256:
             raise ReceiptInvalid("notice", "it is not the one of this event")
 
     def _extra(self) -> bytes:

@@ -119,7 +119,11 @@ def test_a_byte_more_or_less() -> None:
         ({"path": receipt().path[:-1]}, "inclusion proof"),
         ({"opened": Opened(bytes(32), OPENED.personal)}, "personal part"),
         ({"opened": OPENED._replace(personal=OPENED.personal + b" ")}, "personal part"),
+        ({"opened": OPENED._replace(salt=OPENED.salt + bytes(1))}, "personal part"),
+        ({"opened": OPENED._replace(salt=OPENED.salt + bytes(32))}, "personal part"),
         ({"wording": WORDING._replace(text="We sell your data.")}, "notice"),
+        ({"wording": WORDING._replace(title="Half a character: \ud83d")}, "notice"),
+        ({"wording": WORDING._replace(text="Half a character: \ude00")}, "notice"),
         ({"wording": Wording("Our newsletter\n\nWe write to you.", "You may say no.")}, "notice"),
     ],
 )  # fmt: skip

@@ -164,14 +164,15 @@ def audit(
     from consentsvc.storage.errors import StoreRefused
     from consentsvc.storage.opening import sqlite_path
 
-    signed = _checkpoint(checkpoint_file, _verifier(key_file))
+    verifier = _verifier(key_file)
+    signed = _checkpoint(checkpoint_file, verifier)
     try:
         log = sqlite_path(store)
     except StoreRefused as error:
         raise Ended(Exit.USAGE, str(error)) from error
     try:
         with _printing.progress("auditing") as progress:
-            audited = audit_log(log, signed, progress)
+            audited = audit_log(log, signed, verifier.public_key, progress)
     except StoreRefused as error:
         raise Ended(Exit.UNKNOWN, str(error)) from error
     found = audited.finding

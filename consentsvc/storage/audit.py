@@ -14,9 +14,10 @@ from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.catalogue import Notice
 from consentsvc.domain.encoding import read_header
 from consentsvc.domain.events import EventKind
-from consentsvc.domain.identifiers import Position, PurposeId
+from consentsvc.domain.identifiers import Position
 from consentsvc.domain.merkle import Frontier, Node, leaf_hash
-from consentsvc.domain.notes import Checkpoint
+from consentsvc.domain.notes import Checkpoint, NoteInvalid
+from consentsvc.storage import verify_checkpoints
 from consentsvc.storage.codec import sealed_hash
 from consentsvc.storage.database import connect, reading
 from consentsvc.storage.errors import StoreRefused
@@ -25,11 +26,21 @@ _AT_ONCE = 1_000
 
 _ROWS = """
 SELECT event.position, event.header, event.leaf_hash, personal_part.sealed, event.recorded_at,
-       event.kind, event.purpose, event.pseudonym, notice.title, notice.text
+       event.kind, event.purpose, event.pseudonym, notice.position, notice.purpose,
+       notice.version, notice.locale, notice.sha256, notice.title, notice.text
 FROM event
 LEFT JOIN personal_part ON personal_part.position = event.position
 LEFT JOIN notice ON notice.position = event.position
 WHERE event.position > ? ORDER BY event.position LIMIT ?
+"""
+
+# Nothing was ever written before the first event, and no stretch begins there.
+_STRAY = """
+SELECT min(position) FROM (
+    SELECT min(position) AS position FROM event
+    UNION ALL SELECT min(position) FROM personal_part
+    UNION ALL SELECT min(position) FROM notice
+)
 """
 
 
@@ -49,17 +60,24 @@ class Audited(NamedTuple):
 
 
 def audit(
-    log: Path, checkpoint: Checkpoint, progress: Callable[[int, int], None] | None = None
+    log: Path,
+    checkpoint: Checkpoint,
+    public_key: bytes,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Audited:
     """Checks that a log begins with what was signed, reading every event; changes nothing.
 
-    Raises `StoreRefused` if the file cannot be read as a log at all.
+    The checkpoints that the log has kept tell the place more closely; `public_key` is what they
+    are checked with, since whoever rewrites the events can rewrite them too. Raises `StoreRefused`
+    if the file cannot be read as a log at all.
     """
     if not log.exists():
         raise StoreRefused(f"there is no log at {log}")
     try:
         with closing(connect(log, read_only=True)) as connection:
-            return _Audit(connection, checkpoint, progress).run()
+            # Damaged text is to be compared, not to end the work.
+            connection.text_factory = lambda data: data.decode(errors="replace")
+            return _Audit(connection, checkpoint, public_key, progress).run()
     # SQLite keeps types, but damaged bytes can make any value one of another type.
     except (sqlite3.DatabaseError, TypeError, AttributeError) as error:
         raise StoreRefused(f"{log}: cannot be read ({type(error).__name__})") from error
@@ -70,10 +88,12 @@ class _Audit:
         self,
         connection: sqlite3.Connection,
         checkpoint: Checkpoint,
+        public_key: bytes,
         progress: Callable[[int, int], None] | None,
     ) -> None:
         self._connection = connection
         self._checkpoint = checkpoint
+        self._public_key = public_key
         self._progress = progress
         self._edge = Frontier()
         self._signed = Position(0)
@@ -82,7 +102,7 @@ class _Audit:
     def run(self) -> Audited:
         head = self._connection.execute("SELECT coalesce(max(position), 0) FROM event").fetchone()
         events, size = int(head[0]), self._checkpoint.size
-        finding: Finding | None = None
+        finding = self._stray()
         while finding is None and self._edge.size < size:
             finding = self._stretch(Position(self._edge.size), size)
             if self._progress is not None:
@@ -91,6 +111,12 @@ class _Audit:
             first = Position(self._signed + 1)
             finding = Finding(first, Position(size), "not the events that were signed")
         return Audited(events, finding)
+
+    def _stray(self) -> Finding | None:
+        (first,) = self._connection.execute(_STRAY).fetchone()
+        if first is None or first > 0:
+            return None
+        return Finding(Position(first), Position(first), "before the first of any log")
 
     def _stretch(self, after: Position, size: int) -> Finding | None:
         with reading(self._connection):
@@ -115,14 +141,18 @@ class _Audit:
             ).fetchone()
             if kept is None or kept[0] != made:
                 return _of_node(node)
-        signed = self._connection.execute(
-            "SELECT root FROM checkpoint WHERE size = ?", (position,)
+        kept = self._connection.execute(
+            "SELECT size, root, note FROM checkpoint WHERE size = ?", (position,)
         ).fetchone()
-        if signed is not None and position < self._checkpoint.size:
-            if signed[0] != self._edge.root():
-                first = Position(self._signed + 1)
-                return Finding(first, position, "not the events that were signed")
-            self._signed = position
+        if kept is None:
+            return None
+        try:
+            root = verify_checkpoints.read(kept, self._public_key).root
+        except (Damaged, NoteInvalid):
+            return Finding(position, position, "kept with a checkpoint that was never signed")
+        if root != self._edge.root():
+            return Finding(Position(self._signed + 1), position, "not the events that were signed")
+        self._signed = position
         return None
 
 
@@ -157,11 +187,13 @@ def _wrong(
     repeated = (event.recorded_at, event.kind.value, event.purpose, event.pseudonym)
     if repeated != columns[: len(repeated)]:
         yield "with columns that are not what its header says"
-    if event.kind is EventKind.NOTICE_PUBLISHED and event.notice is not None:
-        title, text = columns[len(repeated) :]
-        said = event.notice
-        notice = Notice(
-            event.purpose or PurposeId(""), said.version, said.locale, str(title), str(text)
-        )
-        if notice.sha256 != said.sha256:
-            yield "with another notice than the one it publishes"
+    shown = columns[len(repeated) :]
+    published = event.notice if event.kind is EventKind.NOTICE_PUBLISHED else None
+    if published is None or event.purpose is None:
+        if shown[0] is not None:
+            yield "with a notice that it does not publish"
+        return
+    *said, title, text = shown
+    right = [expected, event.purpose, published.version, published.locale, published.sha256]
+    if said != right or Notice(*said[1:4], title, text).sha256 != published.sha256:
+        yield "with another notice than the one it publishes"

@@ -39,15 +39,24 @@ def _check(
     tree: int,
     public_key: bytes | None,
 ) -> str:
-    size, root, text = row
+    size, root, _ = row
     if not 0 < size <= tree:
         raise Damaged("is of more events than there are")
     if sqlite_tree.root(connection, Position(size)) != root:
         raise Damaged("is not of these events")
+    return read(row, public_key).origin
+
+
+def read(row: tuple[int, bytes, str], public_key: bytes | None) -> Checkpoint:
+    """Reads a checkpoint as it is kept, and checks its signature if there is a key for it.
+
+    Raises `NoteInvalid` for one that was not signed, `Damaged` for another than what was.
+    """
+    size, root, text = row
     checkpoint = _signed(text, public_key)
     if (checkpoint.size, checkpoint.root) != (size, root):
         raise Damaged("is not the one that was signed")
-    return checkpoint.origin
+    return checkpoint
 
 
 def _signed(text: str, public_key: bytes | None) -> Checkpoint:

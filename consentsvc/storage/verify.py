@@ -105,7 +105,7 @@ def verify(
         with found.unreadable("notice"):
             _check_orphans(connection, "notice", found)
             _check_notices(connection, found)
-        with found.unreadable("checkpoint"), reading(connection):
+        with found.unreadable("checkpoint"):
             seed = secrets.get(sqlite_files.CHECKPOINT)
             verify_checkpoints.check(connection, seed, found.state)
         with found.unreadable("consent"):

@@ -8,19 +8,33 @@ from consentsvc.domain.identifiers import Position
 from consentsvc.domain.notes import Checkpoint, Note, NoteInvalid
 from consentsvc.service.signing import Signer, Verifier
 from consentsvc.storage import sqlite_tree
+from consentsvc.storage.database import reading
 
 Problem = Callable[[int | None, str, str], None]
+Row = tuple[int, bytes, str]
+
+_OF_KEYS = "SELECT size, root, note FROM keys.last_checkpoint"
 
 
 def check(connection: sqlite3.Connection, seed: bytes | None, problem: Problem) -> None:
     """Checks every checkpoint: its tree, its text, and its signature if the key was opened."""
+    # A server may sign meanwhile. What the keys have now, the log has when it is looked at; what
+    # the log has then, the keys have when they are looked at again.
+    of_keys = connection.execute(_OF_KEYS).fetchall()
+    with reading(connection):
+        _check_all(connection, seed, of_keys, problem)
+
+
+def _check_all(
+    connection: sqlite3.Connection, seed: bytes | None, of_keys: list[Row], problem: Problem
+) -> None:
     try:
         size = sqlite_tree.frontier(connection).size
     except Damaged:
         return  # told where the tree is looked at
     public_key = None if seed is None else Signer("", seed).public_key
     origins = set[str]()
-    last: tuple[int, bytes, str] | None = None
+    last: Row | None = None
     for row in connection.execute("SELECT size, root, note FROM checkpoint ORDER BY size"):
         last = row
         try:
@@ -30,12 +44,12 @@ def check(connection: sqlite3.Connection, seed: bytes | None, problem: Problem) 
     _check_ancestors(connection, size, public_key, problem)
     if len(origins) > 1:
         problem(None, "checkpoint", "the log has signed under several names")
-    _check_keys(connection, last, size, problem)
+    _check_keys(connection, of_keys, last, size, problem)
 
 
 def _check(
     connection: sqlite3.Connection,
-    row: tuple[int, bytes, str],
+    row: Row,
     tree: int,
     public_key: bytes | None,
 ) -> str:
@@ -47,7 +61,7 @@ def _check(
     return read(row, public_key).origin
 
 
-def read(row: tuple[int, bytes, str], public_key: bytes | None) -> Checkpoint:
+def read(row: Row, public_key: bytes | None) -> Checkpoint:
     """Reads a checkpoint as it is kept, and checks its signature if there is a key for it.
 
     Raises `NoteInvalid` for one that was not signed, `Damaged` for another than what was.
@@ -107,21 +121,22 @@ def _check_ancestors(
 
 def _check_keys(
     connection: sqlite3.Connection,
-    last: tuple[int, bytes, str] | None,
+    before: list[Row],
+    last: Row | None,
     tree: int,
     problem: Problem,
 ) -> None:
-    rows = connection.execute("SELECT size, root, note FROM keys.last_checkpoint").fetchall()
+    rows = connection.execute(_OF_KEYS).fetchall()
     # Whoever signs keeps it with the keys first.
     if len(rows) > 1 or (last is not None and (not rows or rows[0][0] < last[0])):
         problem(None, "keys.last_checkpoint", "is not there")
     elif rows and last is not None and rows[0][0] == last[0] and rows[0] != last:
         problem(last[0], "keys.last_checkpoint", "is not the one that the log has")
-    elif rows and not _has_grown_from(connection, rows[0], tree):
-        problem(rows[0][0], "keys.last_checkpoint", "is not of this log")
+    elif before and not _has_grown_from(connection, before[0], tree):
+        problem(before[0][0], "keys.last_checkpoint", "is not of this log")
 
 
-def _has_grown_from(connection: sqlite3.Connection, row: tuple[int, bytes, str], tree: int) -> bool:
+def _has_grown_from(connection: sqlite3.Connection, row: Row, tree: int) -> bool:
     size, root, _ = row
     try:
         return 0 < size <= tree and sqlite_tree.root(connection, Position(size)) == root

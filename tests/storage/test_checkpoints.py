@@ -1,5 +1,6 @@
 """A log never signs two things that contradict each other: not after a crash, nor a restore."""
 
+import asyncio
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,7 +14,7 @@ from consentsvc.domain.notes import Checkpoint, Note
 from consentsvc.service.checkpoints import CannotSign, Checkpoints
 from consentsvc.service.ports import SignedCheckpoint
 from consentsvc.service.signing import Signer, Verifier
-from consentsvc.storage import sqlite_checkpoints
+from consentsvc.storage import sqlite_checkpoints, verify_checkpoints
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.sqlite import SqliteEventStore, open_sqlite
 from consentsvc.storage.verify import verify
@@ -158,3 +159,20 @@ async def test_a_lost_key_is_not_made_anew(path: Path, clock: FakeClock) -> None
     with pytest.raises(StoreRefused, match="checkpoint secret"):
         async with open_sqlite(path, clock=clock):
             pass
+
+
+@pytest.mark.parametrize("when", ["_check_all", "_check_ancestors", "_check_keys"])
+def test_verify_beside_one_who_signs(
+    path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Once, keys that were looked at later than the log had "signed what is not of this log"."""
+    asyncio.run(grown(path, clock, 3))
+    check = getattr(verify_checkpoints, when)
+
+    def meanwhile(*given: object) -> None:
+        asyncio.run(grown(path, clock, 2))
+        check(*given)
+
+    monkeypatch.setattr(verify_checkpoints, when, meanwhile)
+
+    assert verify(path).problems == ()

@@ -82,7 +82,9 @@ def verify(context: click.Context, receipt: Path, key_file: Path, *, as_json: bo
 
     verifier = _verifier(key_file)
     try:
-        proven = Receipt.parse(_text(receipt)).check(verifier)
+        # Bytes that are no text are no receipt either: what was altered is altered, however.
+        text = _bytes(receipt).decode(errors="replace")
+        proven = Receipt.parse(text).check(verifier)
     except ReceiptInvalid as error:
         if as_json:
             _printing.print_json({"proven": False, "part": error.part, "problem": str(error)})
@@ -217,10 +219,17 @@ def _replace(file: Path, text: str) -> None:
     draft.replace(file)
 
 
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise Ended(Exit.USAGE, f"{file}: {error.strerror}") from error
+
+
 def _text(file: Path) -> str:
     try:
-        return file.read_bytes().decode()
-    except (OSError, UnicodeDecodeError) as error:
+        return _bytes(file).decode()
+    except UnicodeDecodeError as error:
         raise Ended(Exit.USAGE, f"{file}: cannot be read as text") from error
 
 

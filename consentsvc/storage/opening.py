@@ -16,7 +16,7 @@ MEMORY = "memory:"
 def sqlite_path(url: str) -> Path:
     """The file that a `sqlite:///PATH` URL names; `sqlite:////PATH` is absolute."""
     path = url.removeprefix(SQLITE)
-    if path == url or not path or "?" in path:
+    if path == url or not Path(path).name or "?" in path:
         raise StoreRefused(f"{url}: a store is sqlite:///PATH or memory:")
     return Path(path)
 

@@ -72,6 +72,18 @@ def test_a_receipt_that_was_changed(kept: Kept, tmp_path: Path) -> None:
     assert (told["proven"], told["part"]) == (False, "inclusion proof")
 
 
+def test_a_receipt_that_is_no_text(kept: Kept, tmp_path: Path) -> None:
+    """A byte that makes no character is a byte that was changed: a no, like every other."""
+    changed = tmp_path / "changed"
+    data = bytearray(kept.receipt.read_bytes())
+    data[len(data) // 2] ^= 0x80
+    changed.write_bytes(data)
+    ran = _verify(kept, changed)
+
+    assert ran.code == 1
+    assert ran.out.startswith("proves nothing: ")
+
+
 def test_a_key_that_is_none(kept: Kept, tmp_path: Path) -> None:
     """That nothing could be found out is no no."""
     (tmp_path / "key").write_text("nothing")
@@ -181,3 +193,12 @@ def test_a_restored_log(kept: Kept, tmp_path: Path) -> None:
 def test_a_new_epoch_has_to_be_asked_for(kept: Kept) -> None:
     """`restore` alone gives nothing up."""
     assert run("restore", "--store", f"sqlite:///{kept.log}").code == 64
+
+
+@pytest.mark.parametrize("command", [("restore", "--new-epoch"), ("serve",), ("verify",)])
+def test_a_store_without_a_name(command: tuple[str, ...]) -> None:
+    """Once, a folder that has no name of its own ended in a traceback."""
+    ran = run(*command, "--store", "sqlite:///.")
+
+    assert ran.code in {64, 78}
+    assert "a store is sqlite:///PATH" in ran.err

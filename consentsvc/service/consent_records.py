@@ -9,6 +9,7 @@ import json
 from typing import Any
 
 from consentsvc.domain.catalogue import Controller, LegalBasis, Purpose
+from consentsvc.domain.encoding import reach_fields
 from consentsvc.domain.events import Event, EventKind, Personal
 from consentsvc.domain.instants import Instant, add_months, moment
 from consentsvc.domain.receipts import Wording
@@ -130,7 +131,7 @@ def _status(
         "dpv:hasScope": None
         if scope is None
         else {
-            "dct:identifier": [one for one in scope.reach if one is not None] or ["account"],
+            "dct:identifier": list(reach_fields(scope.reach).values()) or ["account"],
             "dpv:hasPersonalData": sorted(one.value for one in scope.fields),
         },
     }

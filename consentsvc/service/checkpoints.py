@@ -74,7 +74,7 @@ class Checkpoints:
         text = Checkpoint(self._signer.name, size, root).text()
         checkpoint = SignedCheckpoint(size, root, str(signed(text, self._signer)))
         await self._store.keep_checkpoint(checkpoint)
-        return checkpoint
+        return await self._store.last_checkpoint()  # another process may have signed more
 
     async def last(self) -> SignedCheckpoint | None:
         """Tells the last checkpoint."""

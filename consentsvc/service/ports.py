@@ -312,7 +312,9 @@ class EventStore(Protocol):
         """Keeps a checkpoint for ever, with the log and, as the last one, with the keys.
 
         MUST be durable when it returns; nobody is shown a checkpoint before. From then on a log
-        that does not have what was signed is not opened. Keeping one again changes nothing.
+        that does not have what was signed is not opened. Keeping one again changes nothing, nor
+        does one that is smaller than the last: of two processes that sign at once, the later one
+        may come first, and what covers an event must not become another checkpoint afterwards.
         """
         ...
 

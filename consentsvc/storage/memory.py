@@ -192,7 +192,8 @@ class MemoryEventStore:
 
     async def keep_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
         """See `EventStore.keep_checkpoint`. Kept as long as the log is."""
-        self._checkpoints[checkpoint.size] = checkpoint
+        if not self._checkpoints or max(self._checkpoints) < checkpoint.size:
+            self._checkpoints[checkpoint.size] = checkpoint
 
     async def last_checkpoint(self) -> SignedCheckpoint | None:
         """See `EventStore.last_checkpoint`."""

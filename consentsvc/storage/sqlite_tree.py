@@ -61,7 +61,7 @@ def root(connection: sqlite3.Connection, size: Position) -> bytes:
     if size == 0:
         return merkle.EMPTY_ROOT
     named = merkle.frontier_nodes(size)
-    return Frontier(size, tuple(_hashes(connection, named)[one] for one in named)).root()
+    return Frontier(size, tuple(_hash(connection, one) for one in named)).root()
 
 
 def inclusion_proof(

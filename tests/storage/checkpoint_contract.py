@@ -16,11 +16,11 @@ class CheckpointContract:
     """See `EventStoreContract`, of which it is a part."""
 
     async def test_checkpoints_are_kept(self, store: EventStore) -> None:
-        """The last is the largest; an event's is the smallest that has it."""
+        """The last is the largest; an event's is the smallest that has it, and stays that."""
         none = await store.last_checkpoint()
         await record(store, *(given(BEN) for _ in range(9)))
-        three, seven = await signed(store, 3), await signed(store, 7)
-        for one in (three, seven, seven, three):
+        three, five, seven = [await signed(store, size) for size in (3, 5, 7)]
+        for one in (three, seven, seven, three, five):
             await store.keep_checkpoint(one)
         covering = [await store.covering_checkpoint(Position(one)) for one in range(1, 10)]
 

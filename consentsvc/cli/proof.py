@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +64,7 @@ def receipt(subject: str, position: int, *, record: bool, service: Service, as_j
     if as_json:
         _printing.print_json({"receipt": found.text, "consent_record": found.consent_record})
     else:
-        sys.stdout.write(found.consent_record if record else found.text)
+        _write(found.consent_record if record else found.text)
 
 
 @proof.command()
@@ -201,8 +200,7 @@ def _publish(found: "SignedCheckpoint", directory: Path | None, *, as_json: bool
     if as_json:
         _printing.print_json({"checkpoint": found.text, "tree_size": found.tree_size})
     elif directory is None:
-        sys.stdout.write(found.text)
-        sys.stdout.flush()
+        _write(found.text)
     if directory is not None:
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -210,6 +208,14 @@ def _publish(found: "SignedCheckpoint", directory: Path | None, *, as_json: bool
                 _replace(directory / name, found.text)
         except OSError as error:
             raise Ended(Exit.USAGE, f"{error.filename}: {error.strerror}") from error
+
+
+def _write(text: str) -> None:
+    """Writes to standard output in UTF-8, whatever a terminal there takes.
+
+    Of what is signed, not one letter may be put for another.
+    """
+    click.echo(text.encode(), nl=False)
 
 
 def _replace(file: Path, text: str) -> None:

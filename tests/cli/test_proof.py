@@ -147,6 +147,19 @@ def test_the_receipt_of_another(served: Served) -> None:
     assert "EVENT_UNKNOWN" in ran.err
 
 
+def test_a_receipt_is_the_same_everywhere(served: Served, tmp_path: Path) -> None:
+    """Once, where the output could not take a dash, a receipt was written that proved nothing."""
+    position = served.ask("consents", "give", "proof:4", "newsletter", "--json").json()["position"]
+    narrow = {"CONSENT_TARGET": served.target, "PYTHONIOENCODING": "ascii"}
+    (tmp_path / "receipt").write_text(run("proof", "receipt", "proof:4", position, **narrow).out)
+    (tmp_path / "key").write_text(run("proof", "key", **narrow).out)
+    published = run("proof", "checkpoint", "--covering", position, **narrow).out
+    ran = run("proof", "verify", tmp_path / "receipt", "--key", tmp_path / "key")
+
+    assert ran.code == 0
+    assert (tmp_path / "receipt").read_text().endswith(published)
+
+
 def test_the_consent_record(served: Served) -> None:
     """The same event for programs that know the standard."""
     position = served.ask("consents", "give", "proof:3", "newsletter", "--json").json()["position"]

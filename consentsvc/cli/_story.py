@@ -261,7 +261,7 @@ class Story:
         _hold(_proves_nothing(changed, verifier), "with a digit added it proves nothing")
         note = Note.parse(checkpoint)
         note.check(verifier)
-        audited = audit(sqlite_path(self._store), Checkpoint.parse(note.text))
+        audited = audit(sqlite_path(self._store), Checkpoint.parse(note.text), verifier.public_key)
         _hold(audited.finding is None, f"all {audited.events:,} events are those that were signed")
 
     def _verify(self, head: int) -> None:

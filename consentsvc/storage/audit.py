@@ -195,5 +195,6 @@ def _wrong(
         return
     *said, title, text = shown
     right = [expected, event.purpose, published.version, published.locale, published.sha256]
-    if said != right or Notice(*said[1:4], title, text).sha256 != published.sha256:
+    notice = Notice(event.purpose, published.version, published.locale, str(title), str(text))
+    if said != right or notice.sha256 != published.sha256:
         yield "with another notice than the one it publishes"

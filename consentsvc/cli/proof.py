@@ -125,15 +125,16 @@ def checkpoint(
 
     async def publishing(client: "AsyncConsentClient") -> None:
         found = await client.checkpoint(covering)
+        last = covering is None
         size = 0
         while True:
             if found is not None and found.tree_size > size:
                 size = found.tree_size
-                _publish(found, directory, as_json=as_json)
+                _publish(found, directory, last=last, as_json=as_json)
             if not follow:
                 break
             await asyncio.sleep(1)  # as often as one is signed
-            found = await client.checkpoint()
+            found, last = await client.checkpoint(), True
         if size == 0:
             raise Ended(Exit.UNKNOWN, "nothing has been signed yet")
 
@@ -196,7 +197,9 @@ def audit(
     context.exit(Exit.YES if found is None else Exit.NO)
 
 
-def _publish(found: "SignedCheckpoint", directory: Path | None, *, as_json: bool) -> None:
+def _publish(
+    found: "SignedCheckpoint", directory: Path | None, *, last: bool, as_json: bool
+) -> None:
     if as_json:
         _printing.print_json({"checkpoint": found.text, "tree_size": found.tree_size})
     elif directory is None:
@@ -204,10 +207,17 @@ def _publish(found: "SignedCheckpoint", directory: Path | None, *, as_json: bool
     if directory is not None:
         try:
             directory.mkdir(parents=True, exist_ok=True)
-            for name in (str(found.tree_size), "checkpoint"):
+            _refuse_another(directory / str(found.tree_size), found.text)
+            for name in (str(found.tree_size), "checkpoint")[: 1 + last]:
                 _replace(directory / name, found.text)
         except OSError as error:
             raise Ended(Exit.USAGE, f"{error.filename}: {error.strerror}") from error
+
+
+def _refuse_another(file: Path, text: str) -> None:
+    """What was published stays: a log signs a size once, and another log has its own directory."""
+    if file.exists() and file.read_bytes() != text.encode():
+        raise Ended(Exit.USAGE, f"{file}: holds another checkpoint; use a directory for each log")
 
 
 def _write(text: str) -> None:

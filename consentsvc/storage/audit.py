@@ -194,7 +194,10 @@ def _wrong(
             yield "with a notice that it does not publish"
         return
     *said, title, text = shown
-    right = [expected, event.purpose, published.version, published.locale, published.sha256]
-    notice = Notice(event.purpose, published.version, published.locale, str(title), str(text))
-    if said != right or notice.sha256 != published.sha256:
+    purpose, version, locale = event.purpose, published.version, published.locale
+    right = [expected, purpose, version, locale, published.sha256]
+    if (
+        said != right
+        or Notice(purpose, version, locale, str(title), str(text)).sha256 != published.sha256
+    ):
         yield "with another notice than the one it publishes"

@@ -104,6 +104,30 @@ def test_what_is_published(kept: Kept) -> None:
     assert (kept.published / size).read_text() == (kept.published / "checkpoint").read_text()
 
 
+def test_an_older_one_is_not_the_last(served: Served, tmp_path: Path) -> None:
+    """Publishing what covers an event takes nothing back that was published as the last."""
+    for command in ((), ("--covering", 1)):
+        position = served.ask("consents", "give", "p:5", "newsletter", "--json").json()["position"]
+        served.ask("proof", "checkpoint", "--covering", position)
+        ran = served.ask("proof", "checkpoint", "--directory", tmp_path, *command)
+        assert ran.code == 0
+    sizes = sorted(int(one.name) for one in tmp_path.iterdir() if one.name != "checkpoint")
+
+    assert len(sizes) == 2
+    assert (tmp_path / "checkpoint").read_text().split("\n")[1] == str(sizes[1])
+
+
+def test_a_directory_of_another_log(served: Served, tmp_path: Path) -> None:
+    """What one log has published is not replaced by what another one has signed."""
+    size = served.ask("proof", "checkpoint", "--json").json()["tree_size"]
+    (tmp_path / str(size)).write_text("of another log")
+    ran = served.ask("proof", "checkpoint", "--directory", tmp_path)
+
+    assert ran.code == 64
+    assert "another checkpoint" in ran.err
+    assert [one.read_text() for one in tmp_path.iterdir()] == ["of another log"]
+
+
 def test_a_log_that_was_not_touched(kept: Kept) -> None:
     """It begins with what was signed."""
     ran = _audit(kept, kept.log)

@@ -123,8 +123,8 @@ class _Audit:
             limit = min(_AT_ONCE, size - after)
             rows = self._connection.execute(_ROWS, (after, limit)).fetchall()
             if not rows:
-                what = f"missing, and so is every event up to {size}"
-                return Finding(Position(after + 1), Position(size), what)
+                first = Position(after + 1)
+                return Finding(first, first, f"missing, and so is every event up to {size}")
             for expected, row in enumerate(rows, after + 1):
                 finding = _of_row(Position(expected), row)
                 if finding is None:

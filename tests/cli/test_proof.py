@@ -147,7 +147,7 @@ def test_a_log_that_was_cut(kept: Kept, tmp_path: Path) -> None:
     ran = _audit(kept, copy)
 
     assert ran.code == 1
-    assert f"event {kept.position}" in ran.out
+    assert f": event {kept.position} is missing" in ran.out
     assert _audit(kept, copy, "--json").json()["finding"]["first"] == kept.position
 
 

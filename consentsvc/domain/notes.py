@@ -131,7 +131,7 @@ def parse_verifier_text(text: str) -> tuple[str, bytes]:
     told_id, other_plus, encoded = rest.partition("+")
     try:
         data = b64decode(encoded, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # of letters that are no ASCII, or are not in base 64
         raise NoteInvalid("no public key of a signed note") from error
     public_key = data[1:]
     right = _NAME.fullmatch(name) and plus and other_plus

@@ -155,3 +155,22 @@ def test_no_public_key(text: str) -> None:
     """Neither is anything else a public key."""
     with pytest.raises(NoteInvalid):
         parse_verifier_text(text)
+
+
+def test_a_signature_is_written_in_one_way() -> None:
+    """The last letter has bits to spare: another one that says the same is not taken."""
+    text = str(signed(CHECKPOINT.text(), KEY))
+    last = text[-3]
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    other = letters[letters.index(last) + 1]
+
+    assert text.endswith(f"{last}=\n")
+    with pytest.raises(NoteInvalid, match="cannot be read"):
+        Note.parse(f"{text[:-3]}{other}=\n")
+
+
+@pytest.mark.parametrize("text", ["", "+", "a+b", "log+00000000+é", "log+00000000+====", "é+é+é"])
+def test_what_is_no_key(text: str) -> None:
+    """Whatever it is, it is told as that."""
+    with pytest.raises(NoteInvalid):
+        parse_verifier_text(text)

@@ -116,6 +116,21 @@ async def test_older_keys_learn_what_the_log_has_signed(path: Path, clock: FakeC
         assert connection.execute("SELECT * FROM last_checkpoint").fetchone() == signed
 
 
+async def test_a_log_is_held_to_its_own_checkpoints_too(path: Path, clock: FakeClock) -> None:
+    """Older keys do not know what was signed since, but the log does."""
+    await grown(path, clock, 3)
+    keys = shutil.copy(keys_of(path), path.with_name("copy.keys"))
+    await grown(path, clock, 2)
+    shutil.copy(keys, keys_of(path))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER tree_node_no_update")
+        connection.execute("UPDATE tree_node SET hash = zeroblob(32) WHERE level = 2")
+
+    with pytest.raises(StoreRefused, match="first 5 events of the log are not those"):
+        async with open_sqlite(path, clock=clock):
+            pass
+
+
 async def test_a_crash_between_keys_and_log(
     path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

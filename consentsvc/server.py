@@ -223,6 +223,8 @@ async def started(
     )
     port = _listen(grpc_server, settings)
     await grpc_server.start()
+    # Whoever is told the port, and asks at once, is not told that nobody serves there.
+    await _tell_health(health, store)
     server = Server(grpc_server, door, health, following, port)
     jobs = [
         asyncio.create_task(_watch_health(health, store), name="health"),
@@ -333,13 +335,19 @@ async def _watch_health(health: health_aio.HealthServicer, store: EventStore) ->
     """Says SERVING exactly as long as the store answers."""
     said: int | None = None
     while True:
-        status: int = health_pb2.HealthCheckResponse.NOT_SERVING
-        with suppress(Exception):  # whatever it is, that it does not answer is what is told
-            async with asyncio.timeout(_HEALTH_ANSWER):
-                await store.head()
-            status = health_pb2.HealthCheckResponse.SERVING
-        if status != said:
-            for name in _HEALTH_NAMES:
-                await health.set(name, status)
-            said = status
+        said = await _tell_health(health, store, said)
         await asyncio.sleep(_HEALTH_EVERY)
+
+
+async def _tell_health(
+    health: health_aio.HealthServicer, store: EventStore, said: int | None = None
+) -> int:
+    status: int = health_pb2.HealthCheckResponse.NOT_SERVING
+    with suppress(Exception):  # whatever it is, that it does not answer is what is told
+        async with asyncio.timeout(_HEALTH_ANSWER):
+            await store.head()
+        status = health_pb2.HealthCheckResponse.SERVING
+    if status != said:
+        for name in _HEALTH_NAMES:
+            await health.set(name, status)
+    return status

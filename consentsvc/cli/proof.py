@@ -44,7 +44,8 @@ def key(*, service: Service, as_json: bool) -> None:
 
     Publish it, and let auditors keep it: a key that comes with what it signs proves nothing.
     """
-    found = service.ask(lambda client: client.checkpoint())
+    # The first event's: a log that was just begun, or begun anew, is about to sign.
+    found = service.ask(lambda client: client.checkpoint(covering_position=1))
     if found is None:
         raise Ended(Exit.UNKNOWN, "nothing has been signed yet")
     if as_json:

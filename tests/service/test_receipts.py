@@ -1,15 +1,24 @@
 """Whatever happens in a life can be proven."""
 
+import asyncio
 import json
+from datetime import timedelta
 
+import pytest
+
+from consentsvc.domain.errors import StoreUnavailable
 from consentsvc.domain.events import EventKind
+from consentsvc.domain.identifiers import Position
 from consentsvc.domain.receipts import Receipt
+from consentsvc.service import checkpoints as signing
 from consentsvc.service.checkpoints import Checkpoints
 from consentsvc.service.notices import publish
+from consentsvc.service.ports import SignedCheckpoint
 from consentsvc.service.receipts import Receipts
 from consentsvc.service.signing import Signer, Verifier
 from consentsvc.storage.memory import MemoryEventStore
 from tests.storage.making import (
+    ANNA,
     EMAIL,
     IN_ROLE,
     NAME,
@@ -17,6 +26,7 @@ from tests.storage.making import (
     OF_DOMAIN,
     a_life,
     everything,
+    given,
     record,
     reported,
     scoped,
@@ -30,9 +40,9 @@ async def test_every_event_has_a_receipt(clock: FakeClock) -> None:
     store = MemoryEventStore(clock)
     await publish(store, catalogue())
     await a_life(store, clock, seed=5, requests=60, people=6)
-    given = EventKind.CONSENT_GIVEN
-    await record(store, *(scoped(given, one, NAME | EMAIL) for one in (OF_CONTACT, OF_DOMAIN)))
-    await record(store, scoped(given, IN_ROLE, NAME), reported())
+    kind = EventKind.CONSENT_GIVEN
+    await record(store, *(scoped(kind, one, NAME | EMAIL) for one in (OF_CONTACT, OF_DOMAIN)))
+    await record(store, scoped(kind, IN_ROLE, NAME), reported())
     checkpoints = Checkpoints(store, Signer("log.example/1", store.secret("checkpoint")))
     await checkpoints.sign()
     verifier = Verifier.parse(checkpoints.verifier_key)
@@ -53,3 +63,37 @@ async def test_every_event_has_a_receipt(clock: FakeClock) -> None:
             assert status["dpv:hasScope"]["dct:identifier"][-1] == scope.reach.role.value
 
     assert kinds == set(EventKind) - {EventKind.NOTICE_PUBLISHED}
+
+
+async def test_nobody_signs(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for a checkpoint is told to come back, not kept for ever."""
+    monkeypatch.setattr(signing, "_PATIENCE_SECONDS", 0.1)
+    store = MemoryEventStore(clock)
+    await record(store, given(ANNA))
+    checkpoints = Checkpoints(store, Signer("log.example/1", store.secret("checkpoint")))
+
+    with pytest.raises(StoreUnavailable, match="no checkpoint"):
+        await Receipts(store, catalogue(), checkpoints).issue(ANNA, Position(1))
+
+
+async def test_a_failure_to_sign_is_not_the_last_attempt(
+    clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it was that failed: a full disk has room again."""
+    store = MemoryEventStore(clock)
+    await record(store, given(ANNA))
+    checkpoints = Checkpoints(store, Signer("log.example/1", store.secret("checkpoint")))
+    sign, failures = checkpoints.sign, [StoreUnavailable("full"), ValueError("unforeseen")]
+
+    async def failing() -> SignedCheckpoint | None:
+        if failures:
+            raise failures.pop()
+        return await sign()
+
+    monkeypatch.setattr(checkpoints, "sign", failing)
+    job = asyncio.create_task(checkpoints.run(timedelta(milliseconds=1)))
+    covering = await checkpoints.covering(Position(1))
+    job.cancel()
+
+    assert covering.size == 1
+    assert not failures

@@ -172,6 +172,16 @@ def test_everything_made_anew(signed: Signed) -> None:
     assert found(path, checkpoint, key) == (33, SIZE)
 
 
+def test_everything_made_anew_and_what_was_kept_deleted(signed: Signed) -> None:
+    """A log that has kept no checkpoint at all is held to the one that somebody else has."""
+    path, checkpoint, key = signed
+    _forge(path, 35)
+    _regrow(path)
+    tamper(path, "DELETE FROM checkpoint")
+
+    assert found(path, checkpoint, key) == (1, SIZE)
+
+
 def test_everything_made_anew_before_a_kept_checkpoint(signed: Signed) -> None:
     """The checkpoints that the log kept narrow it down."""
     path, checkpoint, key = signed

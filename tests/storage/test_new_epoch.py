@@ -80,6 +80,21 @@ async def test_a_crash_in_between(
     assert verify(path).problems == ()
 
 
+async def test_another_history(path: Path, clock: FakeClock) -> None:
+    """A log as long as what was signed, with other events, lacks it all the same."""
+    keys = shutil.copy(keys_of(path), path.with_name("newer.keys"))
+    with closing(sqlite3.connect(keys_of(path), isolation_level=None)) as connection:
+        connection.execute("DELETE FROM last_checkpoint")
+    async with open_sqlite(path, clock=clock) as store:
+        await record(store, *(given() for _ in range(4)))
+    shutil.copy(keys, keys_of(path))
+    begun = begin_epoch(path)
+    async with open_sqlite(path, clock=clock) as store:
+        assert store.store_id == begun.store_id
+
+    assert (begun.events, begun.signed) == (7, 5)
+
+
 async def test_not_without_need(tmp_path: Path, clock: FakeClock) -> None:
     """A log that has all that it signed keeps its name."""
     path = tmp_path / "whole.db"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.identifiers import Position
-from consentsvc.storage import sqlite_files, sqlite_tree
+from consentsvc.storage import sqlite_checkpoints, sqlite_files, sqlite_tree
 from consentsvc.storage.database import attach_keys, connect, writing
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.migrations import migrate
@@ -75,13 +75,12 @@ def _ancestor(connection: sqlite3.Connection) -> bytes:
 
 
 def _lacks_what_was_signed(connection: sqlite3.Connection) -> bool:
-    row = connection.execute("SELECT size, root FROM keys.last_checkpoint").fetchone()
-    if row is None:
-        return False
-    size, root = row
-    if size > sqlite_tree.frontier(connection).size:
+    """Whether the log would be refused, by the very check that refuses it."""
+    try:
+        sqlite_checkpoints.reconcile(connection)
+    except StoreRefused:
         return True
-    return bool(sqlite_tree.root(connection, Position(size)) != root)
+    return False
 
 
 def _has_begun(connection: sqlite3.Connection, store_id: bytes, ancestor: bytes) -> bool:

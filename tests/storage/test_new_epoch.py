@@ -148,3 +148,21 @@ async def test_what_an_ancestor_signed_cannot_be_changed(path: Path, table: str)
         connection.execute(f"UPDATE {table} SET root = zeroblob(32)")
 
     assert table in {one.table for one in verify(path).problems}
+
+
+async def test_what_is_refused_can_begin_anew(tmp_path: Path, clock: FakeClock) -> None:
+    """Also where only the checkpoint of the log itself tells that something is wrong."""
+    path = tmp_path / "log.db"
+    await grown(path, clock, 3)
+    keys = shutil.copy(keys_of(path), tmp_path / "earlier.keys")
+    await grown(path, clock, 2)
+    shutil.copy(keys, keys_of(path))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER checkpoint_no_update")
+        connection.execute("UPDATE checkpoint SET root = zeroblob(32) WHERE size = 5")
+    with pytest.raises(StoreRefused, match="--new-epoch"):
+        async with open_sqlite(path, clock=clock):
+            pass
+    begun = begin_epoch(path)
+    async with open_sqlite(path, clock=clock) as store:
+        assert store.store_id == begun.store_id

@@ -11,7 +11,7 @@ from consentsvc.domain.decision import decide
 from consentsvc.domain.events import EventKind, Signal
 from consentsvc.domain.linking import joined
 from tests.domain.making import NOW, event, folded, ref
-from tests.support.catalogues import NEWSLETTER, STATISTICS, purpose
+from tests.support.catalogues import NEWSLETTER, STATISTICS, purpose, version
 
 K = EventKind
 LIVES: dict[str, list[tuple[EventKind, Signal | None]]] = {
@@ -28,8 +28,9 @@ LIVES: dict[str, list[tuple[EventKind, Signal | None]]] = {
     "signalled": [(K.OBJECTION_RAISED, Signal.GLOBAL_PRIVACY_CONTROL)],
 }
 
-OPT_IN = purpose(NEWSLETTER)
-OPT_OUT = purpose(STATISTICS, basis=LegalBasis.LEGITIMATE_INTEREST)
+SHOWN = (version(NEWSLETTER, "2"),)
+OPT_IN = purpose(NEWSLETTER, versions=SHOWN)
+OPT_OUT = purpose(STATISTICS, basis=LegalBasis.LEGITIMATE_INTEREST, versions=SHOWN)
 
 
 def consent(life: str, start: int = 1) -> Consent:
@@ -64,6 +65,13 @@ def test_never_more_than_either_permits(about: Purpose, ours: str, theirs: str) 
     if their_own_no:
         assert not permits(about, now)
     assert joined(about, now, other) == []
+
+
+def test_a_yes_permits_by_itself() -> None:
+    """Or nothing above and below would be shown."""
+    assert permits(OPT_IN, consent("yes"))
+    assert permits(OPT_OUT, consent("silence"))
+    assert not permits(OPT_IN, after(OPT_IN, consent("yes"), consent("no", 50)))
 
 
 @pytest.mark.parametrize("ours", LIVES)

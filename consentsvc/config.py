@@ -54,6 +54,11 @@ class Settings:
     """How long calls under way may go on once the server was told to stop."""
     sweep_seconds: int = 60
     """How often consents and requests that ran out are looked for."""
+    obliged_followers: tuple[str, ...] = ()
+    """The followers that have to act before a person is forgotten, such as `registry_sync`: names
+    of a-z, 0-9 and _, with commas between them."""
+    erasure_wait_seconds: int = 60
+    """How long an erasure waits for them."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str], **given: object) -> "Settings":
@@ -156,6 +161,13 @@ def _name(text: str) -> str:
     return text
 
 
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if not all(re.fullmatch(r"[a-z0-9_]{1,32}", one) for one in names):
+        raise ValueError("must be names of 1 to 32 characters of a-z, 0-9 and _, with commas")
+    return names
+
+
 def _path(text: str) -> Path:
     return Path(_text(text))
 
@@ -188,4 +200,6 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "rate": _whole,
     "drain_seconds": _whole,
     "sweep_seconds": _positive,
+    "obliged_followers": _names,
+    "erasure_wait_seconds": _whole,
 }

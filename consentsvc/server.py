@@ -33,6 +33,7 @@ from consentsvc.rpc.tokens import Tokens
 from consentsvc.service import notices
 from consentsvc.service.checkpoints import Checkpoints
 from consentsvc.service.consents import Consents
+from consentsvc.service.erasures import Erasures
 from consentsvc.service.expiry import Sweeper
 from consentsvc.service.exports import Exports
 from consentsvc.service.following import Following
@@ -98,6 +99,8 @@ _LAST_ANSWERS = 1.0
 _HEALTH_EVERY = 1.0
 # A checkpoint is a few hundred bytes that are kept for ever, and a receipt waits for one.
 _SIGNING_EVERY = timedelta(seconds=1)
+# What an erasure that nobody waits for takes longer than it has to.
+_ERASING_EVERY = timedelta(seconds=1)
 # A store that takes longer than this for its cheapest answer is no use to anybody.
 _HEALTH_ANSWER = 2.0
 _HEALTH_NAMES = ("", *SERVICES)
@@ -174,7 +177,14 @@ async def started(
     checkpoints = Checkpoints(store, signer)
     await checkpoints.check_origin()
     receipts = Receipts(store, catalogue, checkpoints)
-    following = Following(store)
+    following = Following(store, settings.obliged_followers)
+    erasures = Erasures(
+        store,
+        catalogue,
+        clock,
+        settings.obliged_followers,
+        timedelta(seconds=settings.erasure_wait_seconds),
+    )
     rate = RateLimit(settings.rate) if settings.rate else None
     door = Door(rate, frozenset(SERVICES))
     grpc_server = grpc.aio.server(
@@ -203,7 +213,9 @@ async def started(
         EventServicer(following, catalogue, tokens, clock), grpc_server
     )
     subject_rights_service_pb2_grpc.add_SubjectRightsServiceServicer_to_server(
-        RightsServicer(Rights(store, catalogue), Exports(store, queries, receipts, clock), tokens),
+        RightsServicer(
+            Rights(store, catalogue), erasures, Exports(store, queries, receipts, clock), tokens
+        ),
         grpc_server,
     )
     proof_service_pb2_grpc.add_ProofServiceServicer_to_server(
@@ -233,6 +245,7 @@ async def started(
             name="expiry",
         ),
         asyncio.create_task(checkpoints.run(_SIGNING_EVERY), name="checkpoints"),
+        asyncio.create_task(erasures.run(_ERASING_EVERY), name="erasures"),
     ]
     address = f"{settings.listen.rpartition(':')[0]}:{port}"
     _log.info("listening", address=address, published=published)

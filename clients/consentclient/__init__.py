@@ -27,6 +27,7 @@ from consentclient._enums import (
     RevocationReason,
     Signal,
     TrackerKind,
+    Withheld,
 )
 from consentclient._errors import (
     AccessDenied,
@@ -68,6 +69,7 @@ from consentclient._model import (
     ConsentEvent,
     Consents,
     Controller,
+    Erased,
     EventBatch,
     EventPage,
     Evidence,
@@ -76,6 +78,7 @@ from consentclient._model import (
     ExportPart,
     HistoryPage,
     InclusionProof,
+    KeptProof,
     Link,
     Notice,
     Outcome,
@@ -154,6 +157,7 @@ __all__ = [
     "DiscloseList",
     "DomainFacts",
     "Effect",
+    "Erased",
     "EventBatch",
     "EventKind",
     "EventPage",
@@ -170,6 +174,7 @@ __all__ = [
     "InclusionProof",
     "InvalidRequest",
     "InvalidScope",
+    "KeptProof",
     "LegalBasis",
     "Link",
     "LinkKind",
@@ -219,5 +224,6 @@ __all__ = [
     "UnknownPurpose",
     "Updated",
     "Violation",
+    "Withheld",
     "unsubscribe_headers",
 ]

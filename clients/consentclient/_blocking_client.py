@@ -15,6 +15,7 @@ from consentclient._enums import RevocationReason
 from consentclient._model import (
     SUBJECT,
     Actor,
+    Erased,
     EventBatch,
     EventPage,
     ExportPart,
@@ -33,6 +34,10 @@ class BlockingEventCalls(BlockingCalls):
     def list_events(self, after: str | None = None, *, page_size: int = 500) -> EventPage:
         """See `AsyncConsentClient.list_events`."""
         return self._background.run(self._client.list_events(after, page_size=page_size))
+
+    def acknowledge(self, follower_id: str, cursor: str) -> int:
+        """See `AsyncConsentClient.acknowledge`."""
+        return self._background.run(self._client.acknowledge(follower_id, cursor))
 
     def watch(
         self,
@@ -134,6 +139,22 @@ class BlockingRightsCalls(BlockingCalls):
                 actor=actor,
                 channel=channel,
                 request_id=request_id,
+            )
+        )
+
+    def erase(
+        self,
+        subject_id: str,
+        *,
+        actor: Actor,
+        channel: str,
+        request_id: str | None = None,
+        patience: float = 120.0,
+    ) -> Erased:
+        """See `AsyncConsentClient.erase`."""
+        return self._background.run(
+            self._client.erase(
+                subject_id, actor=actor, channel=channel, request_id=request_id, patience=patience
             )
         )
 

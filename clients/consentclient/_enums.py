@@ -65,6 +65,7 @@ class EventKind(enum.Enum):
     NOTICE_PUBLISHED = "notice_published"
     PUBLICATION_REPORTED = "publication_reported"
     RECORD_EXPORTED = "record_exported"
+    SUBJECT_ERASED = "subject_erased"
     OTHER = "other"
 
 
@@ -75,6 +76,15 @@ class RevocationReason(enum.Enum):
     TRANSFERRED_AWAY = "transferred_away"
     LEGAL_BASIS_CHANGED = "legal_basis_changed"
     INVALID = "invalid"
+    ERASURE = "erasure"
+    """The subject was being forgotten. Never given by a caller."""
+    OTHER = "other"
+
+
+class Withheld(enum.Enum):
+    """Why the personal part of an event is not there."""
+
+    ERASED = "erased"
     OTHER = "other"
 
 

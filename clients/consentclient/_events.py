@@ -30,6 +30,18 @@ class EventCalls(Calls):
             ),
         )
 
+    async def acknowledge(self, follower_id: str, cursor: str) -> int:
+        """Says that a follower has acted on everything through a cursor; returns its position.
+
+        For one that the service waits for before it forgets anybody; for any other,
+        `InvalidRequest`.
+        """
+        return await self._connection.call(
+            self._connection.stubs.events.AcknowledgeEvents,
+            messages.AcknowledgeEventsRequest(follower_id=follower_id, cursor=cursor),
+            lambda answer: answer.through_position,
+        )
+
     async def watch(
         self,
         start_position: int | None = None,

@@ -25,6 +25,7 @@ from consentclient._enums import (
     RevocationReason,
     Signal,
     TrackerKind,
+    Withheld,
 )
 from consentclient._errors import AnswerNotUnderstood
 from consentsvc.v1 import consent_pb2 as messages
@@ -105,6 +106,13 @@ def _record(message: rights_messages.ExportedRecord) -> model.ExportedRecord:
         event_count=message.event_count,
         read_position=message.read_position,
         export_time=moment(message.export_time),
+        kept_proofs=tuple(map(_kept_proof, message.kept_proofs)),
+    )
+
+
+def _kept_proof(message: rights_messages.KeptProof) -> model.KeptProof:
+    return model.KeptProof(
+        message.purpose_id, tuple(message.positions), moment(message.expire_time)
     )
 
 
@@ -136,6 +144,16 @@ def redeemed(message: consent_messages.RedeemLinkResponse) -> model.Redeemed:
 def recorded(message: Stood) -> model.Recorded:
     """What became of a word about a subject as a whole."""
     return model.Recorded(_effect(message.effect), message.written_at)
+
+
+def erased(message: rights_messages.EraseSubjectResponse) -> model.Erased:
+    """What became of an erasure."""
+    return model.Erased(
+        message.position or None,
+        tuple(message.late_follower_ids),
+        tuple(map(_kept_proof, message.kept_proofs)),
+        message.written_at,
+    )
 
 
 def checkpoint(message: GetCheckpointResponse) -> model.SignedCheckpoint | None:
@@ -210,6 +228,9 @@ def _event(message: messages.ConsentEvent) -> model.ConsentEvent:
         scope=scope(message.scope),
         report=_report(message.report) if message.HasField("report") else None,
         signal=words.SIGNALS.get(message.signal, Signal.OTHER) if message.signal else None,
+        withheld=(
+            words.WITHHELD.get(message.withheld, Withheld.OTHER) if message.withheld else None
+        ),
     )
 
 

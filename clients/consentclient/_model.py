@@ -18,6 +18,7 @@ from consentclient._enums import (
     RevocationReason,
     Signal,
     TrackerKind,
+    Withheld,
 )
 
 
@@ -298,7 +299,8 @@ class ConsentEvent:
 
     `pseudonym` stands for the subject throughout the log. It, the subject and the actor are None
     where they do not apply or are no longer available; `evidence` is shown by `history` only.
-    `signal` is what an objection came by that the subject did not raise.
+    `signal` is what an objection came by that the subject did not raise. `withheld` says why all
+    that is about a person is missing, if it is.
     """
 
     position: int
@@ -317,6 +319,7 @@ class ConsentEvent:
     scope: Scope | None = None
     report: PublicationReport | None = None
     signal: Signal | None = None
+    withheld: Withheld | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,8 +361,34 @@ class EventBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptProof:
+    """Which events on a purpose were an erased subject's, and until when that is kept."""
+
+    purpose_id: str
+    positions: tuple[int, ...]
+    expire_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What became of an erasure.
+
+    `position` is where it was recorded, None for somebody about whom nothing was held. The late
+    followers had not acted in time: what they do not undo by themselves has to be undone by hand.
+    """
+
+    position: int | None
+    late_follower_ids: tuple[str, ...]
+    kept_proofs: tuple[KeptProof, ...]
+    written_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExportedRecord:
-    """What stands about a subject, and how many events it follows from."""
+    """What stands about a subject, and how many events it follows from.
+
+    The proofs are kept of a subject with the same id who was erased.
+    """
 
     subject_id: str
     consents: tuple[ConsentEntry, ...]
@@ -367,6 +396,7 @@ class ExportedRecord:
     event_count: int
     read_position: int
     export_time: datetime
+    kept_proofs: tuple[KeptProof, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,15 @@ from consentclient import _statuses as statuses
 from consentclient._channel import Calls, in_our_words, read
 from consentclient._enums import RevocationReason
 from consentclient._errors import AnswerNotUnderstood
-from consentclient._model import SUBJECT, Actor, ExportPart, Recorded, Scope, Updated
+from consentclient._model import (
+    SUBJECT,
+    Actor,
+    Erased,
+    ExportPart,
+    Recorded,
+    Scope,
+    Updated,
+)
 from consentsvc.v1 import subject_rights_service_pb2 as messages
 
 
@@ -116,6 +124,32 @@ class RightsCalls(Calls):
                 request_id=outgoing.request_id(request_id),
             ),
             incoming.updated,
+        )
+
+    async def erase(
+        self,
+        subject_id: str,
+        *,
+        actor: Actor,
+        channel: str,
+        request_id: str | None = None,
+        patience: float = 120.0,
+    ) -> Erased:
+        """Forgets a subject (GDPR art. 17), and returns when all of it is done.
+
+        The service first waits for those who have to act, a minute unless it was told otherwise:
+        `patience` is for how many seconds this waits in all. It goes on if this gives up before.
+        """
+        return await self._connection.call(
+            self._connection.stubs.rights.EraseSubject,
+            messages.EraseSubjectRequest(
+                subject_id=subject_id,
+                actor=outgoing.actor(actor),
+                channel=channel,
+                request_id=outgoing.request_id(request_id),
+            ),
+            incoming.erased,
+            patience,
         )
 
     async def export(

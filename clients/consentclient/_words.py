@@ -18,6 +18,7 @@ from consentclient._enums import (
     RevocationReason,
     Signal,
     TrackerKind,
+    Withheld,
 )
 from consentsvc.v1 import consent_pb2 as messages
 from consentsvc.v1 import consent_service_pb2 as consent_messages
@@ -39,6 +40,7 @@ TRACKERS = table(messages.TrackerKind.Value, "TRACKER_KIND", TrackerKind)
 ACTORS = table(messages.ActorKind.Value, "ACTOR_KIND", ActorKind)
 REVOCATIONS = table(messages.RevocationReason.Value, "REVOCATION_REASON", RevocationReason)
 SIGNALS = table(messages.Signal.Value, "SIGNAL", Signal)
+WITHHELD = table(messages.Withheld.Value, "WITHHELD", Withheld)
 ACTIONS = table(consent_messages.ChangeAction.Value, "CHANGE_ACTION", Action)
 EFFECTS = table(consent_messages.ChangeEffect.Value, "CHANGE_EFFECT", Effect)
 LINKS = table(consent_messages.LinkKind.Value, "LINK_KIND", LinkKind)

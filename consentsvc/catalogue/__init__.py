@@ -119,6 +119,8 @@ class _Reading:
             trackers=tuple(self._tracker(one) for one in table.array("trackers")),
             takes_scope=table.flag("takes_scope", required=False),
             marked_for_signal=table.flag("global_privacy_control", required=False),
+            retention_months=table.number("retention_months", 1, _LONGEST_VALIDITY),
+            proof_months=table.number("proof_months", 1, _LONGEST_VALIDITY),
         )
         if purpose.basis is LegalBasis.LEGITIMATE_INTEREST:
             if purpose.needs_confirmation:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Decision,
         Evidence,
         ExportPart,
+        KeptProof,
         NoticeRef,
         Outcome,
         PublicationReport,
@@ -153,6 +154,16 @@ def event(one: "ConsentEvent") -> Shape:
         "scope": scope(one.scope),
         "report": report(one.report),
         "signal": one.signal and one.signal.value,
+        "withheld": one.withheld and one.withheld.value,
+    }
+
+
+def kept_proof(one: "KeptProof") -> Shape:
+    """Which events are kept as those of somebody who was erased."""
+    return {
+        "purpose_id": one.purpose_id,
+        "positions": list(one.positions),
+        "expire_time": moment(one.expire_time),
     }
 
 
@@ -169,6 +180,7 @@ def export_lines(part: "ExportPart") -> Iterator[Shape]:
                 "restriction_position": record.standing.restriction_position,
                 "death_position": record.standing.death_position,
                 "consents": [entry(one) for one in record.consents],
+                "kept_proofs": [kept_proof(one) for one in record.kept_proofs],
             }
         }
     for told in part.notices:

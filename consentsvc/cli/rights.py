@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _REASONS = ("subject_changed", "transferred_away", "legal_basis_changed", "invalid")
 
 
-@click.group(short_help="Restricts, revokes, reports a death, links, exports.")
+@click.group(short_help="Restricts, revokes, reports a death, links, exports, erases.")
 def rights() -> None:
     """What the data protection officer does for a person, or instead of them.
 
@@ -154,6 +154,67 @@ def link(
         )
     )
     _outcomes(updated, as_json=as_json)
+
+
+@rights.command()
+@click.argument("subject")
+@click.option(
+    "--wait",
+    type=click.FloatRange(min=0, min_open=True),
+    default=120.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the end. It goes on without us too.",
+)
+@actor_option()
+@channel_option
+@request_option
+@asks_service
+def erase(
+    subject: str,
+    *,
+    wait: float,
+    actor: "Actor",
+    channel: str,
+    request_id: str | None,
+    service: Service,
+    as_json: bool,
+) -> None:
+    """Forgets SUBJECT (GDPR art. 17): ends everything, lets followers act, destroys the rest.
+
+    The log keeps that there were events, and whose no longer. Objections, a restriction and a death
+    go on being answered with no. Of somebody about whom nothing is held nothing is recorded.
+    """
+    erased = service.ask(
+        lambda client: client.erase(
+            subject, actor=actor, channel=channel, request_id=request_id, patience=wait
+        )
+    )
+    if as_json:
+        _printing.print_json(
+            {
+                "position": erased.position,
+                "late_follower_ids": list(erased.late_follower_ids),
+                "kept_proofs": [_shapes.kept_proof(one) for one in erased.kept_proofs],
+                "written_at": erased.written_at,
+            }
+        )
+        return
+    _printing.facts(
+        [
+            ("erased", erased.position and f"event {erased.position}"),
+            ("had not acted yet", ", ".join(erased.late_follower_ids) or None),
+            ("written at", erased.written_at),
+        ]
+    )
+    if erased.kept_proofs:
+        _printing.table(
+            ("proof kept of", "events", "until"),
+            [
+                (one.purpose_id, len(one.positions), _printing.moment(one.expire_time))
+                for one in erased.kept_proofs
+            ],
+        )
 
 
 @rights.command()

@@ -116,6 +116,10 @@ class Purpose:
     least one, the oldest first. `takes_scope`: it is about the publication of contact data, and
     decided for each contact, domain, role and field. `marked_for_signal`: the registrar lets a
     Global Privacy Control signal object to it, whatever its basis.
+
+    `retention_months`: for so long the personal parts of events are kept that decide no more; None
+    for as long as the log. `proof_months`: for so long it is kept which events were an erased
+    subject's (GDPR art. 17(3)(e)); None for not at all.
     """
 
     id: PurposeId
@@ -128,6 +132,8 @@ class Purpose:
     trackers: tuple[Tracker, ...]
     takes_scope: bool = False
     marked_for_signal: bool = False
+    retention_months: int | None = None
+    proof_months: int | None = None
 
     @property
     def heeds_signal(self) -> bool:

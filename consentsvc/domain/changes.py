@@ -99,6 +99,18 @@ def revocation_changes(purpose: Purpose, consent: Consent) -> bool:
     return _said(EventKind.CONSENT_GIVEN, consent) or consent.request is not None
 
 
+def erasure_ends(purpose: Purpose, consent: Consent) -> EventKind | None:
+    """Says which event ends a yes before its subject is forgotten, or None if there is none.
+
+    A purpose that needs no consent is objected to: that outlives the erasure, where nothing else
+    would keep it from beginning anew with somebody of whom nothing is known.
+    """
+    if purpose.basis is LegalBasis.LEGITIMATE_INTEREST:
+        return EventKind.OBJECTION_RAISED if consent.objection is None else None
+    ends = _said(EventKind.CONSENT_GIVEN, consent) or consent.request is not None
+    return EventKind.CONSENT_REVOKED if ends else None
+
+
 def _said(kind: EventKind, consent: Consent, notice: NoticeRef | None = None) -> bool:
     """Whether that was the latest choice; with a notice, on that one."""
     choice = consent.choice

@@ -26,6 +26,7 @@ class EventKind(Word):
     NOTICE_PUBLISHED = "notice_published"
     PUBLICATION_REPORTED = "publication_reported"
     RECORD_EXPORTED = "record_exported"
+    SUBJECT_ERASED = "subject_erased"
 
 
 CHOICES = frozenset(
@@ -74,6 +75,13 @@ class RevocationReason(Word):
     TRANSFERRED_AWAY = "transferred_away"
     LEGAL_BASIS_CHANGED = "legal_basis_changed"
     INVALID = "invalid"
+    ERASURE = "erasure"
+
+
+class Withheld(Word):
+    """Why the personal part of an event is not there."""
+
+    ERASED = "erased"
 
 
 class ReportOutcome(Word):
@@ -162,7 +170,8 @@ class Event:
     """An event in its place.
 
     `recorded_at` is the server's clock and never before the previous event's: the only time that
-    decides. `pseudonym` and `personal` are None for an event that concerns no subject.
+    decides. `pseudonym` and `personal` are None for an event that concerns no subject; of one whose
+    personal part is gone, `withheld` says why.
     """
 
     position: Position
@@ -174,3 +183,4 @@ class Event:
     refers_to: Position | None
     personal: Personal | None
     signal: Signal | None = None
+    withheld: Withheld | None = None

@@ -173,7 +173,7 @@ class ConsentServicer(ConsentServiceServicer):
             raise InvalidRequest.field("position", "must be 1 or more")
         issued = await self._receipts.issue(subject, Position(request.position))
         return messages.GetReceiptResponse(
-            receipt=str(issued.receipt), consent_record=issued.record
+            receipt=str(issued.receipt), consent_record=issued.record or ""
         )
 
 

@@ -61,6 +61,14 @@ class EventServicer(ConsentEventServiceServicer):
                     through_position=stretch.through,
                 )
 
+    async def AcknowledgeEvents(
+        self, request: messages.AcknowledgeEventsRequest, context: Any
+    ) -> messages.AcknowledgeEventsResponse:
+        """See the proto."""
+        token = self._tokens.open(request.cursor, "cursor", Kind.EVENTS)
+        through = await self._following.acknowledge(request.follower_id, token.position)
+        return messages.AcknowledgeEventsResponse(through_position=through)
+
     async def SyncConsents(
         self, request: messages.SyncConsentsRequest, context: Any
     ) -> AsyncIterator[messages.SyncConsentsResponse]:
@@ -107,7 +115,10 @@ class EventServicer(ConsentEventServiceServicer):
                 translate.rule(self._catalogue.purposes[one])
                 for one in (purposes if states.starts else [])
             ],
-            states=[translate.subject_state(one) for one in states.states],
+            states=[
+                *map(translate.subject_state, states.states),
+                *(messages.SubjectState(pseudonym=one, erased=True) for one in states.erased),
+            ],
             snapshot_complete=states.completes,
             cursor="" if through is None else self._tokens.make(Kind.STATES, through, view),
             through_position=through or 0,

@@ -13,8 +13,10 @@ from consentsvc.rpc import scopes, translate
 from consentsvc.rpc.limits import MAX_PURPOSES, refuse_large, refuse_repeats
 from consentsvc.rpc.tokens import Kind, Tokens
 from consentsvc.rpc.writing import Write, request_of
+from consentsvc.service.erasures import Erasures
 from consentsvc.service.exports import Exports, Part
-from consentsvc.service.requests import Written
+from consentsvc.service.ports import KeptProof
+from consentsvc.service.requests import Effect, Written
 from consentsvc.service.rights import Instruction, Rights
 from consentsvc.v1 import consent_pb2 as consent_messages
 from consentsvc.v1 import subject_rights_service_pb2 as messages
@@ -35,8 +37,11 @@ class _Instructing(Write, Protocol):
 class RightsServicer(SubjectRightsServiceServicer):
     """Carries out what the law gives a person beyond their choices."""
 
-    def __init__(self, rights: Rights, exports: Exports, tokens: Tokens) -> None:
+    def __init__(
+        self, rights: Rights, erasures: Erasures, exports: Exports, tokens: Tokens
+    ) -> None:
         self._rights = rights
+        self._erasures = erasures
         self._exports = exports
         self._tokens = tokens
 
@@ -103,6 +108,21 @@ class RightsServicer(SubjectRightsServiceServicer):
             written_at=self._at(written),
         )
 
+    async def EraseSubject(
+        self, request: messages.EraseSubjectRequest, context: Any
+    ) -> messages.EraseSubjectResponse:
+        """See the proto."""
+        actor = translate.actor(request.actor)
+        erased = await self._erasures.erase(_instruction(request, context, actor))
+        effect = Effect.UNCHANGED if erased.position is None else Effect.RECORDED
+        return messages.EraseSubjectResponse(
+            effect=translate.effect(effect),
+            position=erased.position or 0,
+            late_follower_ids=erased.late,
+            kept_proofs=map(_kept_proof, erased.proofs),
+            written_at=self._tokens.make(Kind.FRESHNESS, erased.written_at),
+        )
+
     async def ExportSubject(
         self, request: messages.ExportSubjectRequest, context: Any
     ) -> AsyncIterator[messages.ExportSubjectResponse]:
@@ -128,7 +148,7 @@ class RightsServicer(SubjectRightsServiceServicer):
             ],
         )
         if part.held is not None:
-            choices, events, made_at = part.held
+            choices, events, made_at, proofs = part.held
             response.record.CopyFrom(
                 messages.ExportedRecord(
                     subject_id=subject,
@@ -138,12 +158,21 @@ class RightsServicer(SubjectRightsServiceServicer):
                     read_position=choices.read_at,
                     export_time=translate.timestamp(made_at),
                     read_at=self._tokens.make(Kind.FRESHNESS, choices.read_at),
+                    kept_proofs=map(_kept_proof, proofs),
                 )
             )
         return response
 
     def _at(self, written: Written) -> str:
         return self._tokens.make(Kind.FRESHNESS, written.written_at)
+
+
+def _kept_proof(one: KeptProof) -> messages.KeptProof:
+    return messages.KeptProof(
+        purpose_id=one.purpose,
+        positions=one.positions,
+        expire_time=translate.timestamp(one.until),
+    )
 
 
 def _instruction(request: _Instructing, context: Any, actor: Actor) -> Instruction:

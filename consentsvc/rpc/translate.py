@@ -23,6 +23,7 @@ from consentsvc.domain.events import (
     ReportOutcome,
     RevocationReason,
     Signal,
+    Withheld,
 )
 from consentsvc.domain.identifiers import Position, PurposeId
 from consentsvc.domain.instants import Instant, instant
@@ -69,7 +70,11 @@ _REVOCATIONS = {
 _REPORTS = {
     one: messages.ReportOutcome.Value(f"REPORT_OUTCOME_{one.name}") for one in ReportOutcome
 }
-_REVOCATIONS_OUT = {reason: value for value, reason in _REVOCATIONS.items()}
+_REVOCATIONS_OUT = {
+    one: messages.RevocationReason.Value(f"REVOCATION_REASON_{one.name}")
+    for one in RevocationReason
+}
+_WITHHELD = {one: messages.Withheld.Value(f"WITHHELD_{one.name}") for one in Withheld}
 REASONS = {
     reason: messages.DecisionReason.Value(f"DECISION_REASON_{reason.name}") for reason in Reason
 }
@@ -328,6 +333,8 @@ def event(one: Event, *, with_evidence: bool = False) -> messages.ConsentEvent:
     )
     if one.signal is not None:
         message.signal = _SIGNALS[one.signal]
+    if one.withheld is not None:
+        message.withheld = _WITHHELD[one.withheld]
     personal = one.personal
     if personal is not None:
         message.subject_id = personal.subject

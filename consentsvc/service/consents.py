@@ -15,6 +15,7 @@ from consentsvc.domain.changes import (
 from consentsvc.domain.consent import Consent
 from consentsvc.domain.decision import REQUEST_OPEN_FOR
 from consentsvc.domain.errors import (
+    ConfirmationVoid,
     InvalidRequest,
     LinkUnknown,
     PositionConflict,
@@ -164,6 +165,8 @@ class Consents:
         subject = await self._subject(link.pseudonym)
         purpose = self._catalogue.purposes.get(link.purpose)
         if subject is None:
+            if await self._store.erased_at(link.pseudonym) is not None:
+                raise ConfirmationVoid("the request was erased", purpose_id=link.purpose)
             raise LinkUnknown("what the link was made for is not there any more")
 
         def work(transaction: Transaction) -> Written:

@@ -6,7 +6,14 @@ from typing import NamedTuple
 from consentsvc.domain.events import ActorKind, Event, EventKind, NewEvent, Personal
 from consentsvc.domain.identifiers import START, SubjectId
 from consentsvc.domain.instants import Instant
-from consentsvc.service.ports import Clock, EventStore, Published, Stretch, Transaction
+from consentsvc.service.ports import (
+    Clock,
+    EventStore,
+    KeptProof,
+    Published,
+    Stretch,
+    Transaction,
+)
 from consentsvc.service.queries import Choices, Queries
 from consentsvc.service.receipts import Receipts
 from consentsvc.service.requests import Effect, Outcome, once
@@ -18,11 +25,15 @@ _AT_ONCE = 30
 
 
 class Held(NamedTuple):
-    """What stands, and of how many events it is what follows."""
+    """What stands, and of how many events it is what follows.
+
+    `proofs` are kept of somebody with the same id who was erased.
+    """
 
     choices: Choices
     events: int
     made_at: Instant
+    proofs: Sequence[KeptProof]
 
 
 class Part(NamedTuple):
@@ -97,11 +108,12 @@ class Exports:
 
     async def _held(self, subject: SubjectId) -> Held:
         """Reads what stands, and how many events that follows from."""
+        proofs = await self._store.kept_proofs(subject)
         while True:
             choices = await self._queries.choices(subject)
             newest = await self._store.subject_events(subject, Stretch(1, newest_first=True))
             if all(one.position <= choices.read_at for one in newest.events):
-                return Held(choices, newest.total, self._clock())
+                return Held(choices, newest.total, self._clock(), proofs)
 
     async def _receipt(self, subject: SubjectId, event: Event) -> str:
         return str((await self._receipts.issue(subject, event.position)).receipt)

@@ -1,13 +1,13 @@
 """The log, handed out: for followers that keep something of their own in step with it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Iterable
 from contextlib import aclosing
 from datetime import timedelta
 from typing import NamedTuple
 
-from consentsvc.domain.errors import PositionUnknown, ShuttingDown
-from consentsvc.domain.events import Event
+from consentsvc.domain.errors import InvalidRequest, PositionUnknown, ShuttingDown
+from consentsvc.domain.events import Event, Withheld
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId
 from consentsvc.service.ports import EventStore, Page, SubjectRecord
 
@@ -24,9 +24,13 @@ class Stretch(NamedTuple):
 
 
 class States(NamedTuple):
-    """States of subjects. `through` is the position that a copy stands at, None until complete."""
+    """States of subjects, and who was erased.
+
+    `through` is the position that a copy stands at, None until it is complete.
+    """
 
     states: list[SubjectRecord]
+    erased: tuple[Pseudonym, ...] = ()
     starts: bool = False
     completes: bool = False
     through: Position | None = None
@@ -35,13 +39,22 @@ class States(NamedTuple):
 class Following:
     """Reads the log from any place on. Keeps nothing for anybody: each follower has its cursor."""
 
-    def __init__(self, store: EventStore) -> None:
+    def __init__(self, store: EventStore, obliged: Collection[str] = ()) -> None:
         self._store = store
+        self._obliged = frozenset(obliged)
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
         """Ends every watch with `ShuttingDown`, and every later one at once."""
         self._stopping.set()
+
+    async def acknowledge(self, follower: str, position: Position) -> Position:
+        """Keeps that a follower has acted on everything up to a position; returns the furthest."""
+        if follower not in self._obliged:
+            raise InvalidRequest.field("follower_id", "is not a follower that is waited for")
+        if position > await self._store.head():
+            raise PositionUnknown("the cursor is past the head of this log")
+        return await self._store.acknowledge(follower, position)
 
     async def page(self, after: Position, limit: int) -> Page:
         """Reads the events past a position; raises `PositionUnknown` past the head."""
@@ -84,12 +97,12 @@ class Following:
             while after < head:
                 page = await self.page(after, STRETCH)
                 after = page.events[-1].position
-                yield States(await self._changed(page.events, purposes))
+                yield States(await self._changed(page.events, purposes), _erased(page.events))
             yield States([], completes=True, through=after)
         async with aclosing(self.watch(after, quiet)) as stretches:
             async for stretch in stretches:
                 changed = await self._changed(stretch.events, purposes)
-                yield States(changed, through=stretch.through)
+                yield States(changed, _erased(stretch.events), through=stretch.through)
 
     async def _snapshot(self, purposes: Collection[PurposeId]) -> AsyncGenerator[States, None]:
         last: Pseudonym | None = None
@@ -153,3 +166,13 @@ def _only(records: list[SubjectRecord], purposes: Collection[PurposeId]) -> list
         )
         for record in records
     ]
+
+
+def _erased(events: Iterable[Event]) -> tuple[Pseudonym, ...]:
+    return tuple(
+        dict.fromkeys(
+            event.pseudonym
+            for event in events
+            if event.withheld is Withheld.ERASED and event.pseudonym is not None
+        )
+    )

@@ -1,6 +1,6 @@
 """What the use cases need from the outside, in their own words."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 from consentsvc.domain.consent import NOTHING_KNOWN, NOTHING_STANDS, Consent, Standing
@@ -16,6 +16,7 @@ from consentsvc.domain.identifiers import (
 )
 from consentsvc.domain.instants import Instant
 from consentsvc.domain.publication.choices import Choices, Sayings
+from consentsvc.domain.remains import Remains
 from consentsvc.domain.scope import Reach
 
 Clock = Callable[[], Instant]
@@ -110,10 +111,13 @@ class SignedCheckpoint(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """An event as the tree has it: the header that its leaf is the hash of, and what is below."""
+    """An event as the tree has it: the header that its leaf is the hash of, and what is below.
+
+    Of an erased subject's event nothing is below any more.
+    """
 
     header: bytes
-    opened: Opened
+    opened: Opened | None
 
 
 class Published(NamedTuple):
@@ -132,6 +136,26 @@ class Due(NamedTuple):
 
     subject: SubjectId
     purpose: PurposeId
+
+
+class PendingErasure(NamedTuple):
+    """A subject who is to be forgotten from `due` on.
+
+    `begun` is the head of the log when everything of theirs had been revoked, and `begun_at` when
+    that was; None before.
+    """
+
+    due: Instant
+    begun: Position | None = None
+    begun_at: Instant | None = None
+
+
+class KeptProof(NamedTuple):
+    """Which events on a purpose were an erased subject's, and until when that is kept."""
+
+    purpose: PurposeId
+    positions: tuple[Position, ...]
+    until: Instant
 
 
 class Remembered(NamedTuple):
@@ -201,6 +225,23 @@ class Transaction(Protocol):
         """Appends the event that a notice was published, and keeps its text."""
         ...
 
+    def pending_erasure(self, subject: SubjectId) -> PendingErasure | None:
+        """Reads whether the subject is to be forgotten."""
+        ...
+
+    def plan_erasure(self, subject: SubjectId, pending: PendingErasure | None) -> None:
+        """Keeps that the subject is to be forgotten, in the place of what was planned before."""
+        ...
+
+    def erase(self, subject: SubjectId, proofs: Mapping[PurposeId, Instant]) -> Position:
+        """Appends that the subject was erased, and ends all that is sealed under their key.
+
+        Their personal parts and answered requests go in the same commit, their key and states by
+        `EventStore.finish_erasures`; a request that comes in between is refused as one to be sent
+        again. Of the purposes in `proofs` it is kept until then which events were theirs.
+        """
+        ...
+
     def recall(self, request: Request) -> Remembered | None:
         """Looks up an earlier request of the same caller with the same id."""
         ...
@@ -254,6 +295,14 @@ class EventStore(Protocol):
         """Reads choices on a purpose that takes a scope; `as_of` is as in `records`."""
         ...
 
+    async def remains(self, subject: SubjectId) -> Remains:
+        """Reads what is left of an erased subject; nothing, once somebody of that id has events.
+
+        `records` and `choices` have it in their answers. With the first event that is recorded of
+        somebody with the same id, `write` appends what is left as events of theirs.
+        """
+        ...
+
     async def subject_record(self, subject: SubjectId) -> tuple[Position, SubjectRecord | None]:
         """Reads all states of one subject, None for one that was never written about."""
         ...
@@ -305,7 +354,10 @@ class EventStore(Protocol):
         ...
 
     async def leaf(self, subject: SubjectId, position: Position) -> Leaf | None:
-        """Reads one event of a subject; None if it is somebody else's, or there is none."""
+        """Reads one event of a subject; None if it is somebody else's, or there is none.
+
+        Also finds one that is kept as an erased subject's.
+        """
         ...
 
     async def keep_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
@@ -338,6 +390,40 @@ class EventStore(Protocol):
         Those are consents given at or before their purpose's moment, and requests made at or
         before `requested_before`; past `limit` the rest is found by the next call.
         """
+        ...
+
+    async def pending_erasure(self, subject: SubjectId) -> PendingErasure | None:
+        """Reads whether the subject is to be forgotten."""
+        ...
+
+    async def pending_erasures(
+        self, due: Instant, limit: int
+    ) -> list[tuple[SubjectId, PendingErasure]]:
+        """Finds subjects who are to be forgotten by a moment, those due first before the others."""
+        ...
+
+    async def erased_at(self, pseudonym: Pseudonym) -> Position | None:
+        """Reads where a subject was erased; None for one who was not."""
+        ...
+
+    async def finish_erasures(self) -> None:
+        """Destroys the keys and states of all who were erased, and what is left of them in files.
+
+        What `Remains` says outlives them, under a keyed hash of their id. MUST be durable when it
+        returns. Does nothing where there is nothing to do.
+        """
+        ...
+
+    async def kept_proofs(self, subject: SubjectId) -> list[KeptProof]:
+        """Reads which events are kept as an erased subject's, in the order of the purposes."""
+        ...
+
+    async def acknowledge(self, follower: str, position: Position) -> Position:
+        """Keeps that a follower has acted on everything up to a position; returns the furthest."""
+        ...
+
+    async def acknowledged(self) -> dict[str, Position]:
+        """Reads how far each follower has acted."""
         ...
 
     async def pseudonyms(self, subjects: Collection[SubjectId]) -> dict[SubjectId, Pseudonym]:

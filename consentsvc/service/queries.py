@@ -102,8 +102,13 @@ class Queries:
         read_at, record = await self._store.subject_record(subject)
         refuse_stale(read_at, consistency)
         now = self._clock()
-        standing = NOTHING_STANDS if record is None else record.standing
-        consents = {} if record is None else record.consents
+        left = await self._store.remains(subject)
+        standing = left.standing
+        if record is not None and any(record.standing):
+            standing = record.standing
+        consents = {one: left.consent(one) for one in left.objected}
+        if record is not None:
+            consents |= record.consents
         entries = []
         for purpose in self._catalogue.purposes.values():
             consent = consents.get(purpose.id, NOTHING_KNOWN)

@@ -15,10 +15,13 @@ from consentsvc.service.ports import EventStore
 
 
 class Issued(NamedTuple):
-    """A receipt, and the record that says the same in the words of ISO/IEC TS 27560, as JSON."""
+    """A receipt, and the record that says the same in the words of ISO/IEC TS 27560, as JSON.
+
+    There is no record of an event whose personal part is gone: it would have nothing to say.
+    """
 
     receipt: Receipt
-    record: str
+    record: str | None
 
 
 class Receipts:
@@ -44,6 +47,8 @@ class Receipts:
         receipt = Receipt(
             leaf.header, tuple(path), Note.parse(checkpoint.note), leaf.opened, wording
         )
+        if leaf.opened is None:
+            return Issued(receipt, None)
         record = consent_records.record(
             event,
             read_personal_part(leaf.opened.personal),

@@ -2,11 +2,12 @@
 
 import asyncio
 import hashlib
+import hmac
 import secrets
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from typing import TypeVar
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeVar
 
 from consentsvc.domain import merkle
 from consentsvc.domain.consent import (
@@ -18,8 +19,8 @@ from consentsvc.domain.consent import (
     fold_standing,
 )
 from consentsvc.domain.encoding import SALT_BYTES, Header, Opened, commitment, personal_part
-from consentsvc.domain.errors import PositionUnknown
-from consentsvc.domain.events import STANDINGS, Event, EventKind, NewEvent, NoticeRef
+from consentsvc.domain.errors import PositionUnknown, StoreUnavailable
+from consentsvc.domain.events import STANDINGS, Event, EventKind, NewEvent, NoticeRef, Withheld
 from consentsvc.domain.identifiers import (
     START,
     CallerId,
@@ -32,6 +33,7 @@ from consentsvc.domain.identifiers import (
 from consentsvc.domain.instants import Instant
 from consentsvc.domain.merkle import Frontier, Node
 from consentsvc.domain.publication.choices import Choices, Sayings
+from consentsvc.domain.remains import NOTHING_REMAINS, Remains, carried_over, erased, remains
 from consentsvc.domain.scope import Reach
 from consentsvc.service.ports import (
     ChoiceRecords,
@@ -39,8 +41,10 @@ from consentsvc.service.ports import (
     Due,
     History,
     Inquiry,
+    KeptProof,
     Leaf,
     Page,
+    PendingErasure,
     Published,
     Question,
     Record,
@@ -57,6 +61,12 @@ from consentsvc.storage.scopes import STATELESS, running, scope_of, take
 T = TypeVar("T")
 
 
+class _Answered(NamedTuple):
+    content: bytes
+    answer: bytes
+    pseudonym: Pseudonym
+
+
 @dataclass(slots=True)
 class _State:
     """Everything the log holds. A request works on a layer above it, merged when it succeeds."""
@@ -66,9 +76,28 @@ class _State:
     consents: dict[tuple[Pseudonym, PurposeId], Consent] = field(default_factory=dict)
     sayings: dict[tuple[Pseudonym, PurposeId], dict[Reach, Sayings]] = field(default_factory=dict)
     standings: dict[Pseudonym, Standing] = field(default_factory=dict)
-    requests: dict[tuple[CallerId, RequestId], tuple[bytes, bytes]] = field(default_factory=dict)
+    requests: dict[tuple[CallerId, RequestId], "_Answered"] = field(default_factory=dict)
+    pending: dict[Pseudonym, PendingErasure | None] = field(default_factory=dict)
+    erased: dict[Pseudonym, Mapping[PurposeId, Instant]] = field(default_factory=dict)
     notices: list[Published] = field(default_factory=list)
     leaves: list[tuple[bytes, Opened | None]] = field(default_factory=list)
+
+    def empty(self, pseudonym: Pseudonym) -> None:
+        """Takes the personal parts from the events of an erased subject."""
+        for event in self.histories[pseudonym]:
+            at = event.position - 1
+            self.events[at] = replace(event, personal=None, withheld=Withheld.ERASED)
+            self.leaves[at] = (self.leaves[at][0], None)
+        self.requests = {
+            key: one for key, one in self.requests.items() if one.pseudonym != pseudonym
+        }
+        self.pending.pop(pseudonym, None)
+
+    def forget(self, pseudonym: Pseudonym) -> None:
+        """Takes away what followed from the events of an erased subject."""
+        self.consents = {key: one for key, one in self.consents.items() if key[0] != pseudonym}
+        self.sayings = {key: one for key, one in self.sayings.items() if key[0] != pseudonym}
+        self.standings.pop(pseudonym, None)
 
 
 class MemoryEventStore:
@@ -85,6 +114,9 @@ class MemoryEventStore:
         self._subjects: dict[Pseudonym, SubjectId] = {}
         self._secrets: dict[str, bytes] = {}
         self._checkpoints: dict[Position, SignedCheckpoint] = {}
+        self._suppressed: dict[bytes, Remains] = {}
+        self._proofs: dict[bytes, list[KeptProof]] = {}
+        self._followers: dict[str, Position] = {}
         self._grown = asyncio.Event()
 
     @property
@@ -101,6 +133,13 @@ class MemoryEventStore:
     ) -> T:
         """See `EventStore.write`. Nothing here waits, so a cancel finds it undone or done."""
         pseudonyms = self._ensured(subjects)
+        if self._state.erased.keys() & pseudonyms.values():
+            raise StoreUnavailable("the subject is being erased")
+        back = _Layer(self._state, self._clock, pseudonyms, self._random_bytes)
+        for subject in pseudonyms:
+            for event in carried_over(subject, self._remains(subject)):
+                back.append(event)
+        back.merge()
         layer = _Layer(self._state, self._clock, pseudonyms, self._random_bytes)
         result = work(layer)
         layer.merge()
@@ -131,6 +170,10 @@ class MemoryEventStore:
         return ChoiceRecords(
             read_at, [self._folded_choices(past, purpose, one.subject) for one in inquiries]
         )
+
+    async def remains(self, subject: SubjectId) -> Remains:
+        """See `EventStore.remains`."""
+        return self._remains(subject)
 
     async def subject_record(self, subject: SubjectId) -> tuple[Position, SubjectRecord | None]:
         """See `EventStore.subject_record`."""
@@ -187,8 +230,8 @@ class MemoryEventStore:
     async def leaf(self, subject: SubjectId, position: Position) -> Leaf | None:
         """See `EventStore.leaf`."""
         theirs = {event.position for event in self._history(subject)}
-        header, opened = self._state.leaves[position - 1] if position in theirs else (b"", None)
-        return None if opened is None else Leaf(header, opened)
+        kept = {at for one in self._proofs.get(self._digest(subject), []) for at in one.positions}
+        return Leaf(*self._state.leaves[position - 1]) if position in theirs | kept else None
 
     async def keep_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
         """See `EventStore.keep_checkpoint`. Kept as long as the log is."""
@@ -238,6 +281,58 @@ class MemoryEventStore:
         ]
         return list(dict.fromkeys(found))
 
+    async def pending_erasure(self, subject: SubjectId) -> PendingErasure | None:
+        """See `EventStore.pending_erasure`."""
+        pseudonym = self._pseudonyms.get(subject)
+        return None if pseudonym is None else self._state.pending.get(pseudonym)
+
+    async def pending_erasures(
+        self, due: Instant, limit: int
+    ) -> list[tuple[SubjectId, PendingErasure]]:
+        """See `EventStore.pending_erasures`."""
+        found = [
+            (self._subjects[pseudonym], one)
+            for pseudonym, one in self._state.pending.items()
+            if one is not None and one.due <= due
+        ]
+        return sorted(found, key=lambda one: one[1].due)[:limit]
+
+    async def erased_at(self, pseudonym: Pseudonym) -> Position | None:
+        """See `EventStore.erased_at`."""
+        for event in self._state.events:
+            if (event.kind, event.pseudonym) == (EventKind.SUBJECT_ERASED, pseudonym):
+                return event.position
+        return None
+
+    async def finish_erasures(self) -> None:
+        """See `EventStore.finish_erasures`."""
+        for pseudonym, proofs in self._state.erased.items():
+            history = self._state.histories.pop(pseudonym)
+            subject = self._subjects.pop(pseudonym)
+            del self._pseudonyms[subject]
+            left, digest = remains(history), self._digest(subject)
+            self._suppressed[digest] = left
+            self._proofs[digest] = [
+                KeptProof(purpose, positions, until)
+                for purpose, until in sorted(proofs.items())
+                if (positions := tuple(e.position for e in history if e.purpose == purpose))
+            ]
+            self._state.forget(pseudonym)
+        self._state.erased.clear()
+
+    async def kept_proofs(self, subject: SubjectId) -> list[KeptProof]:
+        """See `EventStore.kept_proofs`."""
+        return self._proofs.get(self._digest(subject), [])
+
+    async def acknowledge(self, follower: str, position: Position) -> Position:
+        """See `EventStore.acknowledge`."""
+        self._followers[follower] = max(self._followers.get(follower, START), position)
+        return self._followers[follower]
+
+    async def acknowledged(self) -> dict[str, Position]:
+        """See `EventStore.acknowledged`."""
+        return dict(self._followers)
+
     async def pseudonyms(self, subjects: Collection[SubjectId]) -> dict[SubjectId, Pseudonym]:
         """See `EventStore.pseudonyms`."""
         return self._ensured(subjects)
@@ -273,14 +368,23 @@ class MemoryEventStore:
                 self._subjects[pseudonym] = subject
         return {subject: self._pseudonyms[subject] for subject in subjects}
 
+    def _digest(self, subject: SubjectId) -> bytes:
+        return hmac.digest(self.secret("remains"), subject.encode(), "sha256")
+
+    def _remains(self, subject: SubjectId) -> Remains:
+        if not self._suppressed or self._history(subject):
+            return NOTHING_REMAINS
+        return self._suppressed.get(self._digest(subject), NOTHING_REMAINS)
+
     def _history(self, subject: SubjectId) -> list[Event]:
         pseudonym = self._pseudonyms.get(subject)
         return [] if pseudonym is None else self._state.histories.get(pseudonym, [])
 
     def _record(self, purpose: PurposeId, subject: SubjectId) -> Record:
         pseudonym = self._pseudonyms.get(subject)
-        if pseudonym is None:
-            return Record()
+        left = self._remains(subject)
+        if pseudonym is None or left != NOTHING_REMAINS:
+            return Record(pseudonym, left.consent(purpose), left.standing)
         return Record(
             pseudonym,
             self._state.consents.get((pseudonym, purpose), NOTHING_KNOWN),
@@ -289,7 +393,8 @@ class MemoryEventStore:
 
     def _folded(self, past: list[Event], purpose: PurposeId, subject: SubjectId) -> Record:
         pseudonym = self._pseudonyms.get(subject)
-        consent, standing = NOTHING_KNOWN, NOTHING_STANDS
+        left = self._remains(subject)
+        consent, standing = left.consent(purpose), left.standing
         for event in past:
             if pseudonym is not None and event.pseudonym == pseudonym:
                 standing = fold_standing(standing, event)
@@ -390,6 +495,11 @@ class _Layer:
             event.personal,
             event.signal,
         )
+        self._placed(placed, subject)
+        return position
+
+    def _placed(self, placed: Event, subject: SubjectId | None) -> None:
+        event, pseudonym = placed, placed.pseudonym
         if subject is not None and pseudonym is not None:
             if event.kind in STANDINGS:
                 self._mine.standings[pseudonym] = fold_standing(self.standing(subject), placed)
@@ -403,7 +513,6 @@ class _Layer:
                         self._mine.sayings[pseudonym, event.purpose] = sayings
         self._mine.events.append(placed)
         self._mine.leaves.append(self._leaf(placed))
-        return position
 
     def _leaf(self, event: Event) -> tuple[bytes, Opened | None]:
         """Encodes an event. Nobody but the process can read it: its personal part stays open."""
@@ -423,16 +532,32 @@ class _Layer:
         self._mine.notices.append(Published(position, self._now, purpose, notice, title, text))
         return position
 
+    def pending_erasure(self, subject: SubjectId) -> PendingErasure | None:
+        """See `Transaction.pending_erasure`."""
+        pseudonym = self._pseudonyms[subject]
+        if pseudonym in self._mine.pending:
+            return self._mine.pending[pseudonym]
+        return self._below.pending.get(pseudonym)
+
+    def plan_erasure(self, subject: SubjectId, pending: PendingErasure | None) -> None:
+        """See `Transaction.plan_erasure`."""
+        self._mine.pending[self._pseudonyms[subject]] = pending
+
+    def erase(self, subject: SubjectId, proofs: Mapping[PurposeId, Instant]) -> Position:
+        """See `Transaction.erase`."""
+        self._mine.erased[self._pseudonyms[subject]] = proofs
+        return self.append(erased(subject))
+
     def recall(self, request: Request) -> Remembered | None:
         """See `Transaction.recall`."""
         key = (request.caller, request.id)
         found = self._mine.requests.get(key) or self._below.requests.get(key)
-        return None if found is None else Remembered(found[0] == request.content, found[1])
+        return None if found is None else Remembered(found.content == request.content, found.answer)
 
     def remember(self, request: Request, subject: SubjectId, answer: bytes) -> None:
         """See `Transaction.remember`."""
-        del subject  # nothing is ever erased here
-        self._mine.requests[request.caller, request.id] = (request.content, answer)
+        answered = _Answered(request.content, answer, self._pseudonyms[subject])
+        self._mine.requests[request.caller, request.id] = answered
 
     def merge(self) -> None:
         """Makes everything part of the log at once."""
@@ -446,3 +571,7 @@ class _Layer:
         self._below.requests.update(self._mine.requests)
         self._below.notices.extend(self._mine.notices)
         self._below.leaves.extend(self._mine.leaves)
+        self._below.pending.update(self._mine.pending)
+        self._below.erased.update(self._mine.erased)
+        for pseudonym in self._mine.erased:
+            self._below.empty(pseudonym)

@@ -11,16 +11,19 @@ from typing import NamedTuple, TypeVar, cast
 
 from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.errors import PositionUnknown, StoreUnavailable
-from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
+from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
+from consentsvc.domain.remains import NOTHING_REMAINS, Remains, carried_over
 from consentsvc.service.ports import (
     ChoiceRecords,
     Clock,
     Due,
     History,
     Inquiry,
+    KeptProof,
     Leaf,
     Page,
+    PendingErasure,
     Published,
     Question,
     Records,
@@ -33,6 +36,7 @@ from consentsvc.storage import (
     sqlite_checkpoints,
     sqlite_choices,
     sqlite_due,
+    sqlite_erasure,
     sqlite_reads,
     sqlite_states,
     sqlite_tree,
@@ -41,7 +45,8 @@ from consentsvc.storage.database import Database, reading, writing
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.group_commit import Failed, GroupCommit
 from consentsvc.storage.keyring import Keyring
-from consentsvc.storage.sqlite_files import Files, prepare
+from consentsvc.storage.sqlite_files import REMAINS, Files, prepare
+from consentsvc.storage.sqlite_remains import Suppressions
 from consentsvc.storage.sqlite_requests import Requests
 from consentsvc.storage.sqlite_states import Notices
 from consentsvc.storage.sqlite_transaction import SqliteTransaction
@@ -91,6 +96,10 @@ class SqliteEventStore:
         self._random_bytes = random_bytes
         self._inodes = _inodes(files)
         self._requests = Requests(files.secrets["requests"])
+        self._suppressions = Suppressions(files.secrets[REMAINS])
+        # Up to where the keys of the erased are destroyed, and the write-ahead logs emptied.
+        self._finished = START
+        self._truncated = START
         self._notices = Notices()
         self._commits = GroupCommit(self._commit)
         self._known_head = Position(0)
@@ -116,11 +125,13 @@ class SqliteEventStore:
         """See `EventStore.records`."""
         if as_of is None:
             return await self._read(
-                self._checks, lambda raw: sqlite_reads.records(raw, self._notices, questions)
+                self._checks,
+                lambda raw: sqlite_reads.records(raw, self._notices, self._suppressions, questions),
             )
         moment = as_of
         return await self._read(
-            self._pages, lambda raw: sqlite_reads.records_as_of(raw, questions, moment)
+            self._pages,
+            lambda raw: sqlite_reads.records_as_of(raw, self._suppressions, questions, moment),
         )
 
     async def choices(
@@ -131,16 +142,25 @@ class SqliteEventStore:
             return await self._read(
                 self._checks,
                 lambda raw: sqlite_choices.choices(
-                    raw, self._keyring, self._notices, purpose, inquiries
+                    raw, self._keyring, self._notices, self._suppressions, purpose, inquiries
                 ),
             )
         moment = as_of
         return await self._read(
             self._pages,
             lambda raw: sqlite_choices.choices_as_of(
-                raw, self._keyring, purpose, inquiries, moment
+                raw, self._keyring, self._suppressions, purpose, inquiries, moment
             ),
         )
+
+    async def remains(self, subject: SubjectId) -> Remains:
+        """See `EventStore.remains`."""
+
+        def read(raw: sqlite3.Connection) -> Remains:
+            with reading(raw):
+                return self._suppressions.read(raw, [subject]).get(subject, NOTHING_REMAINS)
+
+        return await self._read(self._checks, read)
 
     async def subject_record(self, subject: SubjectId) -> tuple[Position, SubjectRecord | None]:
         """See `EventStore.subject_record`."""
@@ -203,20 +223,15 @@ class SqliteEventStore:
     async def leaf(self, subject: SubjectId, position: Position) -> Leaf | None:
         """See `EventStore.leaf`."""
         return await self._read(
-            self._pages, lambda raw: sqlite_reads.leaf(raw, self._keyring, subject, position)
+            self._pages,
+            lambda raw: sqlite_reads.leaf(
+                raw, self._keyring, self._suppressions, subject, position
+            ),
         )
 
     async def keep_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
         """See `EventStore.keep_checkpoint`."""
-
-        def keep(raw: sqlite3.Connection) -> None:
-            self._refuse_other_files()
-            sqlite_checkpoints.keep(raw, checkpoint)
-
-        try:
-            await self._writer.run(keep)
-        except (sqlite3.Error, Damaged) as error:
-            raise _not_written(error) from error
+        await self._write_alone(lambda raw: sqlite_checkpoints.keep(raw, checkpoint))
 
     async def last_checkpoint(self) -> SignedCheckpoint | None:
         """See `EventStore.last_checkpoint`."""
@@ -240,6 +255,67 @@ class SqliteEventStore:
             self._pages,
             lambda raw: sqlite_due.due(raw, given_before, requested_before, limit),
         )
+
+    async def pending_erasure(self, subject: SubjectId) -> PendingErasure | None:
+        """See `EventStore.pending_erasure`."""
+
+        def read(raw: sqlite3.Connection) -> PendingErasure | None:
+            with reading(raw):
+                known = Keyring.pseudonyms(raw, [subject])
+                return sqlite_erasure.read_pending(raw, known[subject]) if known else None
+
+        return await self._read(self._checks, read)
+
+    async def pending_erasures(
+        self, due: Instant, limit: int
+    ) -> list[tuple[SubjectId, PendingErasure]]:
+        """See `EventStore.pending_erasures`."""
+        return await self._read(self._pages, lambda raw: sqlite_erasure.pending(raw, due, limit))
+
+    async def erased_at(self, pseudonym: Pseudonym) -> Position | None:
+        """See `EventStore.erased_at`."""
+        return await self._read(self._checks, lambda raw: sqlite_erasure.erased_at(raw, pseudonym))
+
+    async def finish_erasures(self) -> None:
+        """See `EventStore.finish_erasures`."""
+
+        def finish(raw: sqlite3.Connection) -> None:
+            self._finished = sqlite_erasure.finish(raw, self._suppressions, self._finished)
+            if self._truncated < self._finished:
+                if not sqlite_erasure.truncate(raw):
+                    raise sqlite3.OperationalError("the write-ahead logs are being read")
+                self._truncated = self._finished
+
+        await self._write_alone(finish)
+
+    async def record_erasures(self) -> None:
+        """Appends that subjects were erased whose key is gone, to a log that was restored."""
+
+        def record(raw: sqlite3.Connection) -> None:
+            unrecorded = sqlite_erasure.unrecorded(raw)
+            if unrecorded:
+                with writing(raw):
+                    for pseudonym in unrecorded:
+                        self._transaction(raw, {}).erase_again(pseudonym)
+                    sqlite_tree.grow(raw)
+
+        await self._write_alone(record)
+
+    async def kept_proofs(self, subject: SubjectId) -> list[KeptProof]:
+        """See `EventStore.kept_proofs`."""
+        return await self._read(
+            self._pages, lambda raw: sqlite_erasure.kept_proofs(raw, self._suppressions, subject)
+        )
+
+    async def acknowledge(self, follower: str, position: Position) -> Position:
+        """See `EventStore.acknowledge`."""
+        return await self._write_alone(
+            lambda raw: sqlite_erasure.acknowledge(raw, follower, position)
+        )
+
+    async def acknowledged(self) -> dict[str, Position]:
+        """See `EventStore.acknowledged`."""
+        return await self._read(self._checks, sqlite_erasure.acknowledged)
 
     async def pseudonyms(self, subjects: Collection[SubjectId]) -> dict[SubjectId, Pseudonym]:
         """See `EventStore.pseudonyms`."""
@@ -292,6 +368,18 @@ class SqliteEventStore:
         except (sqlite3.Error, Damaged) as error:
             raise StoreUnavailable("the store cannot be read now") from error
 
+    async def _write_alone(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Runs work that shares no commit with requests."""
+
+        def alone(raw: sqlite3.Connection) -> T:
+            self._refuse_other_files()
+            return work(raw)
+
+        try:
+            return await self._writer.run(alone)
+        except (sqlite3.Error, Damaged) as error:
+            raise _not_written(error) from error
+
     async def _read_tree(self, query: Callable[[sqlite3.Connection], T], size: Position) -> T:
         def read(raw: sqlite3.Connection) -> T:
             with reading(raw):
@@ -338,17 +426,17 @@ class SqliteEventStore:
         pseudonyms: dict[SubjectId, Pseudonym],
         unit: _Unit,
     ) -> object:
+        own = {subject: pseudonyms[subject] for subject in unit.subjects}
+        left = self._suppressions.read(connection, unit.subjects)
+        if left:
+            # Whatever becomes of the request: it may have been decided on what is not said so yet.
+            transaction = self._transaction(connection, own)
+            for subject, one in left.items():
+                for event in carried_over(subject, one):
+                    transaction.append(event)
         connection.execute("SAVEPOINT request")
         try:
-            transaction = SqliteTransaction(
-                connection,
-                self._keyring,
-                {subject: pseudonyms[subject] for subject in unit.subjects},
-                self._requests,
-                self._random_bytes,
-                self._clock(),
-            )
-            outcome = unit.work(transaction)
+            outcome = unit.work(self._transaction(connection, own))
         except BaseException as error:  # whatever it is, it belongs to this request
             if isinstance(error, sqlite3.Error) and not isinstance(error, _OF_ONE_REQUEST):
                 raise  # the database itself: nobody in the group can be promised anything
@@ -358,6 +446,19 @@ class SqliteEventStore:
             return Failed(_not_written(error) if stored else error)
         connection.execute("RELEASE request")
         return outcome
+
+    def _transaction(
+        self, connection: sqlite3.Connection, pseudonyms: dict[SubjectId, Pseudonym]
+    ) -> SqliteTransaction:
+        return SqliteTransaction(
+            connection,
+            self._keyring,
+            pseudonyms,
+            self._requests,
+            self._suppressions,
+            self._random_bytes,
+            self._clock(),
+        )
 
 
 def _inodes(files: Files) -> list[tuple[int, int] | None]:
@@ -406,6 +507,8 @@ async def open_sqlite(
             writer, checks, pages = opened
             store = SqliteEventStore(files, keyring, writer, checks, pages, clock, random_bytes)
             stack.push_async_callback(store.close)
+            await store.record_erasures()
+            await store.finish_erasures()
             await store.refresh()
         except (sqlite3.Error, StoreUnavailable) as error:
             raise StoreRefused(f"{path}: {error.__cause__ or error}") from error

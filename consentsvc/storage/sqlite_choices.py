@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from consentsvc.domain.consent import NOTHING_STANDS, Consent, Standing, fold, fold_standing
@@ -23,6 +23,7 @@ from consentsvc.storage.scoped_codec import (
     unseal,
 )
 from consentsvc.storage.scopes import take
+from consentsvc.storage.sqlite_remains import Suppressions
 from consentsvc.storage.sqlite_states import Notices, last_event
 
 _ACCOUNTS = """
@@ -52,6 +53,7 @@ def choices(
     connection: sqlite3.Connection,
     keyring: Keyring,
     notices: Notices,
+    suppressions: Suppressions,
     purpose: PurposeId,
     inquiries: Sequence[Inquiry],
 ) -> ChoiceRecords:
@@ -81,12 +83,29 @@ def choices(
             owner, sayings = whose[number]
             plain = unseal(owner, digests[number], sealed)
             sayings[where[number]] = decode_sayings(plain, ref)
+        silent = [subject for subject in reaches if found.get(subject, SILENT) == SILENT]
+        found |= _remaining(connection, suppressions, purpose, silent)
     return ChoiceRecords(head, [found.get(one.subject, SILENT) for one in inquiries])
+
+
+def _remaining(
+    connection: sqlite3.Connection,
+    suppressions: Suppressions,
+    purpose: PurposeId,
+    subjects: Collection[SubjectId],
+) -> dict[SubjectId, Choices]:
+    """What remains of subjects who were erased, as choices."""
+    left = suppressions.read(connection, subjects) if subjects else {}
+    return {
+        subject: Choices({}, one.standing, one.consent(purpose).objection_position)
+        for subject, one in left.items()
+    }
 
 
 def choices_as_of(
     connection: sqlite3.Connection,
     keyring: Keyring,
+    suppressions: Suppressions,
     purpose: PurposeId,
     inquiries: Sequence[Inquiry],
     moment: Instant,
@@ -98,6 +117,8 @@ def choices_as_of(
             subject: _folded(connection, keyring, purpose, subject, read_at)
             for subject in dict.fromkeys(one.subject for one in inquiries)
         }
+        silent = [subject for subject, one in found.items() if one == SILENT]
+        found |= _remaining(connection, suppressions, purpose, silent)
     return ChoiceRecords(read_at, [found[one.subject] for one in inquiries])
 
 

@@ -21,8 +21,14 @@ from consentsvc.storage.sqlite_requests import Requests
 # sent would be dead, and every repeat would count as new.
 SECRETS = ("links", "requests", "tokens")
 
-# What checkpoints are signed with. A store of before the first is given it.
+# What checkpoints are signed with, and what is left of the erased is found by. A store of before
+# the first use is given each.
 CHECKPOINT = "checkpoint"
+REMAINS = "remains"
+_USED_IN = {CHECKPOINT: "last_checkpoint", REMAINS: "suppressed"}
+
+
+ALL_SECRETS = (*SECRETS, *_USED_IN)
 
 
 class Files(NamedTuple):
@@ -87,8 +93,9 @@ def _prepare_keys(log: Path, keys: Path, keyring: Keyring) -> tuple[bytes, dict[
                     raise StoreRefused(f"{keys} is empty and {log} is not: restore {keys}")
                 keyring.make_identity(connection)
                 keyring.make_secrets(connection, SECRETS)
-            if not _knows_secret(connection, CHECKPOINT) and not _has_signed(connection):
-                keyring.make_secrets(connection, [CHECKPOINT])
+            for name, table in _USED_IN.items():
+                if not _knows_secret(connection, name) and not _has_rows(connection, table):
+                    keyring.make_secrets(connection, [name])
             store_id, check = connection.execute(
                 "SELECT store_id, master_check FROM identity"
             ).fetchone()
@@ -99,7 +106,7 @@ def _prepare_keys(log: Path, keys: Path, keyring: Keyring) -> tuple[bytes, dict[
                 raise StoreRefused(
                     f"the master key does not open {keys}: restore the one that it was made with"
                 ) from error
-            if missing := [name for name in (*SECRETS, CHECKPOINT) if name not in opened]:
+            if missing := [name for name in ALL_SECRETS if name not in opened]:
                 raise StoreRefused(f"{keys} has lost its {', '.join(missing)} secret: restore it")
             used = connection.execute("SELECT 1 FROM subject LIMIT 1").fetchone() is not None
     # Nobody has a key before the log has its name. Were it made anew now, what people said would
@@ -117,8 +124,9 @@ def _knows_secret(connection: sqlite3.Connection, name: str) -> bool:
     return row is not None
 
 
-def _has_signed(connection: sqlite3.Connection) -> bool:
-    return connection.execute("SELECT 1 FROM last_checkpoint").fetchone() is not None
+def _has_rows(connection: sqlite3.Connection, table: str) -> bool:
+    row = connection.execute(f"SELECT 1 FROM {table} LIMIT 1").fetchone()  # noqa: S608 - a constant
+    return row is not None
 
 
 def _named_in(log: Path) -> bytes | None:

@@ -14,7 +14,7 @@ from consentsvc.domain.consent import (
     fold_standing,
 )
 from consentsvc.domain.encoding import read_header
-from consentsvc.domain.events import Event, NoticeRef
+from consentsvc.domain.events import Event, NoticeRef, Withheld
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.service.ports import (
@@ -28,10 +28,11 @@ from consentsvc.service.ports import (
     Stretch,
     SubjectRecord,
 )
-from consentsvc.storage import codec
+from consentsvc.storage import codec, sqlite_erasure
 from consentsvc.storage.database import reading
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.scoped_codec import Owner
+from consentsvc.storage.sqlite_remains import Suppressions
 from consentsvc.storage.sqlite_scoped import purposes_of, read_all
 from consentsvc.storage.sqlite_states import (
     CONSENT_COLUMNS,
@@ -58,12 +59,39 @@ LEFT JOIN standing ON standing.pseudonym = subject.pseudonym
 
 
 def records(
-    connection: sqlite3.Connection, notices: Notices, questions: Sequence[Question]
+    connection: sqlite3.Connection,
+    notices: Notices,
+    suppressions: Suppressions,
+    questions: Sequence[Question],
 ) -> Records:
     """Reads states at the head."""
     with reading(connection):
         head, _ = last_event(connection)
-        return Records(head, [_records(connection, notices, one) for one in questions])
+        answers = [_records(connection, notices, one) for one in questions]
+        _take_remains(connection, suppressions, questions, answers)
+        return Records(head, answers)
+
+
+def _take_remains(
+    connection: sqlite3.Connection,
+    suppressions: Suppressions,
+    questions: Sequence[Question],
+    answers: Sequence[list[Record]],
+) -> None:
+    """Puts what remains of erased subjects into the answers that would know nothing of them."""
+    for question, records in zip(questions, answers, strict=True):
+        silent = [
+            at
+            for at, (_, consent, standing) in enumerate(records)
+            if consent is NOTHING_KNOWN and standing is NOTHING_STANDS
+        ]
+        subjects = [question.subjects[at] for at in silent]
+        left = suppressions.read(connection, subjects) if subjects else {}
+        for at in silent if left else ():
+            one = left.get(question.subjects[at])
+            if one is not None:
+                consent = one.consent(question.purpose)
+                records[at] = records[at]._replace(consent=consent, standing=one.standing)
 
 
 def _records(connection: sqlite3.Connection, notices: Notices, question: Question) -> list[Record]:
@@ -85,7 +113,10 @@ _UNKNOWN = Record()
 
 
 def records_as_of(
-    connection: sqlite3.Connection, questions: Sequence[Question], moment: Instant
+    connection: sqlite3.Connection,
+    suppressions: Suppressions,
+    questions: Sequence[Question],
+    moment: Instant,
 ) -> Records:
     """Folds states from the events recorded at or before a moment."""
     with reading(connection):
@@ -97,6 +128,7 @@ def records_as_of(
             ]
             for question in questions
         ]
+        _take_remains(connection, suppressions, questions, answers)
     return Records(read_at, answers)
 
 
@@ -282,11 +314,15 @@ def _opened(
     for data, sealed in rows:
         header = read_header(data)
         event = header.event
-        if event.pseudonym is not None:
+        if event.pseudonym is not None and sealed is None:
+            if sqlite_erasure.erased_at(connection, event.pseudonym) is None:
+                raise Damaged(f"no personal part at position {event.position}")
+            event = replace(event, withheld=Withheld.ERASED)
+        elif event.pseudonym is not None and sealed is not None:
             if event.pseudonym not in keys:
                 keys[event.pseudonym] = keyring.key(connection, event.pseudonym)
-            if sealed is None or header.commitment is None:
-                raise Damaged(f"no personal part at position {event.position}")
+            if header.commitment is None:
+                raise Damaged(f"no personal part belongs to position {event.position}")
             personal = codec.unseal(
                 sealed, keys[event.pseudonym], event.pseudonym, event.purpose, header.commitment
             )
@@ -296,22 +332,31 @@ def _opened(
 
 
 def leaf(
-    connection: sqlite3.Connection, keyring: Keyring, subject: SubjectId, position: Position
+    connection: sqlite3.Connection,
+    keyring: Keyring,
+    suppressions: Suppressions,
+    subject: SubjectId,
+    position: Position,
 ) -> Leaf | None:
     """Reads one event of a subject as the tree has it."""
+    position = min(position, _LAST)
     with reading(connection):
         pseudonym = Keyring.pseudonyms(connection, [subject]).get(subject)
-        row = connection.execute(
-            f"{_EVENTS} WHERE event.pseudonym = ? AND event.position = ?",
-            (pseudonym, min(position, _LAST)),
-        ).fetchone()
-        if pseudonym is None or row is None:
+        row = connection.execute(f"{_EVENTS} WHERE event.position = ?", (position,)).fetchone()
+        if row is None:
             return None
         data, sealed = row
         header = read_header(data)
+        purpose = header.event.purpose
+        if pseudonym is None or header.event.pseudonym != pseudonym:
+            kept = sqlite_erasure.kept_proofs(connection, suppressions, subject)
+            theirs = any(position in one.positions for one in kept)
+            return Leaf(data, None) if theirs else None
         if sealed is None or header.commitment is None:
-            raise Damaged(f"no personal part at position {position}")
-        key, purpose = keyring.key(connection, pseudonym), header.event.purpose
+            if sqlite_erasure.erased_at(connection, pseudonym) is None:
+                raise Damaged(f"no personal part at position {position}")
+            return Leaf(data, None)
+        key = keyring.key(connection, pseudonym)
         return Leaf(data, codec.open_sealed(sealed, key, pseudonym, purpose, header.commitment))
 
 

@@ -1,7 +1,7 @@
 """One request's unit of work on SQLite, between a savepoint and its release."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from consentsvc.domain.consent import Consent, Standing, fold, fold_standing
 from consentsvc.domain.encoding import SALT_BYTES
@@ -10,12 +10,14 @@ from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, Subjec
 from consentsvc.domain.instants import Instant
 from consentsvc.domain.merkle import leaf_hash
 from consentsvc.domain.publication.choices import Sayings
+from consentsvc.domain.remains import erased
 from consentsvc.domain.scope import Reach
-from consentsvc.service.ports import Published, Remembered, Request
-from consentsvc.storage import codec, sqlite_reads, sqlite_scoped, sqlite_states
+from consentsvc.service.ports import PendingErasure, Published, Remembered, Request
+from consentsvc.storage import codec, sqlite_erasure, sqlite_reads, sqlite_scoped, sqlite_states
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.scoped_codec import Owner
 from consentsvc.storage.scopes import STATELESS, scope_of
+from consentsvc.storage.sqlite_remains import Suppressions
 from consentsvc.storage.sqlite_requests import Requests
 from consentsvc.storage.sqlite_states import Notices
 
@@ -29,6 +31,7 @@ class SqliteTransaction:
         keyring: Keyring,
         pseudonyms: dict[SubjectId, Pseudonym],
         requests: Requests,
+        suppressions: Suppressions,
         random_bytes: Callable[[int], bytes],
         clock_now: Instant,
     ) -> None:
@@ -37,6 +40,7 @@ class SqliteTransaction:
         self._keyring = keyring
         self._pseudonyms = pseudonyms
         self._requests = requests
+        self._suppressions = suppressions
         self._random_bytes = random_bytes
         self._head, last = sqlite_states.last_event(connection)
         self._now = max(clock_now, Instant(last))
@@ -115,6 +119,32 @@ class SqliteTransaction:
             " VALUES (?, ?, ?, ?, ?, ?, ?)",
             (position, purpose, notice.version, notice.locale, title, text, notice.sha256),
         )
+        return position
+
+    def pending_erasure(self, subject: SubjectId) -> PendingErasure | None:
+        """See `Transaction.pending_erasure`."""
+        return sqlite_erasure.read_pending(self._connection, self._pseudonyms[subject])
+
+    def plan_erasure(self, subject: SubjectId, pending: PendingErasure | None) -> None:
+        """See `Transaction.plan_erasure`."""
+        sqlite_erasure.write_pending(self._connection, self._pseudonyms[subject], pending)
+
+    def erase(self, subject: SubjectId, proofs: Mapping[PurposeId, Instant]) -> Position:
+        """See `Transaction.erase`."""
+        pseudonym = self._pseudonyms[subject]
+        position = self.append(erased(subject))
+        sqlite_erasure.empty(self._connection, pseudonym)
+        sqlite_erasure.keep_proofs(self._connection, self._suppressions, subject, pseudonym, proofs)
+        return position
+
+    def erase_again(self, pseudonym: Pseudonym) -> Position:
+        """Appends that somebody was erased, of whom there is neither a key nor an id any more."""
+        nobody = SubjectId("")
+        self._pseudonyms[nobody] = pseudonym
+        # What it seals is not kept, whatever under.
+        self._keys[pseudonym] = self._random_bytes(codec.KEY_BYTES)
+        position = self.append(erased(nobody))
+        sqlite_erasure.empty(self._connection, pseudonym)
         return position
 
     def recall(self, request: Request) -> Remembered | None:

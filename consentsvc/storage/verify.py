@@ -18,13 +18,20 @@ from consentsvc.domain.encoding import Header, read_header
 from consentsvc.domain.events import Event, EventKind, NoticeRef
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.merkle import leaf_hash
-from consentsvc.storage import sqlite_files, verify_checkpoints, verify_states
+from consentsvc.storage import (
+    sqlite_erasure,
+    sqlite_files,
+    verify_checkpoints,
+    verify_erasures,
+    verify_states,
+)
 from consentsvc.storage.codec import sealed_hash, unseal
 from consentsvc.storage.database import attach_keys, connect, reading
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.migrations import expected_schema, schema_of
 from consentsvc.storage.scopes import scope_of
+from consentsvc.storage.sqlite_remains import Suppressions
 from consentsvc.storage.sqlite_requests import COLUMNS, Requests
 from consentsvc.storage.verify_scoped import ScopedStates
 from consentsvc.storage.verify_tree import Tree
@@ -113,6 +120,10 @@ def verify(
                 connection, keyring if opens else None, events.scoped, found.state
             )
             verify_states.check(connection, found.state, work.advance, scoped)
+        with found.unreadable("keys.erased"):
+            secret = secrets.get(sqlite_files.REMAINS)
+            suppressions = None if secret is None else Suppressions(secret)
+            verify_erasures.check(connection, suppressions, found.state)
         unsealed = 0
         with found.unreadable("request"):
             unsealed = _check_requests(connection, secrets.get("requests"), found)
@@ -242,7 +253,7 @@ def _check_secrets(
         except Damaged as error:
             opened[name] = None
             found.log(None, "keys.secret", str(error))
-    for name in (*sqlite_files.SECRETS, sqlite_files.CHECKPOINT):
+    for name in sqlite_files.ALL_SECRETS:
         if name not in opened:
             found.log(None, "keys.secret", f"the {name} secret is missing")
     return opened
@@ -359,7 +370,10 @@ class _Events:
             if sealed is not None:
                 self._found.log(position, "personal_part", "belongs to no person")
         elif sealed is None:
-            self._found.log(position, "personal_part", "is missing")
+            if sqlite_erasure.erased_at(self._connection, pseudonym) is None:
+                self._found.log(position, "personal_part", "is missing")
+        elif sqlite_erasure.erased_at(self._connection, pseudonym) is not None:
+            self._found.log(position, "personal_part", "is of somebody who was erased")
         elif not isinstance(sealed, bytes) or sealed_hash(sealed) != header.sealed_sha256:
             self._found.log(position, "personal_part", "is not the one that the header names")
         elif self._keyring is not None:

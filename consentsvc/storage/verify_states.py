@@ -19,6 +19,7 @@ from consentsvc.domain.events import STANDINGS
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId
 from consentsvc.storage.database import reading
 from consentsvc.storage.scopes import STATELESS
+from consentsvc.storage.sqlite_erasure import erased_at
 from consentsvc.storage.sqlite_states import CONSENT_COLUMNS, columns_of
 from consentsvc.storage.verify_scoped import ScopedStates
 
@@ -74,6 +75,8 @@ def _pseudonyms(connection: sqlite3.Connection, last: Pseudonym | None) -> list[
 def _subject(
     connection: sqlite3.Connection, pseudonym: Pseudonym, tell: Tell, scoped: ScopedStates
 ) -> int:
+    if erased_at(connection, pseudonym) is not None:
+        return 0  # there is to be nothing, which is told where erasures are looked at
     try:
         folded = _fold(connection, pseudonym)
     except Damaged:

@@ -298,10 +298,13 @@ class SubjectState(_message.Message):
     PSEUDONYM_FIELD_NUMBER: _builtins.int
     STANDING_FIELD_NUMBER: _builtins.int
     CONSENTS_FIELD_NUMBER: _builtins.int
+    ERASED_FIELD_NUMBER: _builtins.int
     subject_id: _builtins.str
-    """The subject."""
+    """The subject. Empty if it was erased."""
     pseudonym: _builtins.bytes
     """16 bytes that stand for the subject throughout the log."""
+    erased: _builtins.bool
+    """Whether the subject was erased: the reader forgets all that it has under this pseudonym."""
     @_builtins.property
     def standing(self) -> _consent_pb2.SubjectStanding:
         """What stands above every choice."""
@@ -317,11 +320,60 @@ class SubjectState(_message.Message):
         pseudonym: _builtins.bytes = ...,
         standing: _consent_pb2.SubjectStanding | None = ...,
         consents: _abc.Iterable[_consent_pb2.Consent] | None = ...,
+        erased: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["standing", b"standing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consents", b"consents", "pseudonym", b"pseudonym", "standing", b"standing", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consents", b"consents", "erased", b"erased", "pseudonym", b"pseudonym", "standing", b"standing", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SubjectState: _TypeAlias = SubjectState  # noqa: Y015
+
+@_typing.final
+class AcknowledgeEventsRequest(_message.Message):
+    """Tells how far a follower has acted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FOLLOWER_ID_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
+    follower_id: _builtins.str
+    """The follower's name, as the service was told it: 1 to 32 characters of a-z, 0-9 and _."""
+    cursor: _builtins.str
+    """The cursor of the last response on which it has acted: of WatchEvents or ListEvents."""
+    def __init__(
+        self,
+        *,
+        follower_id: _builtins.str = ...,
+        cursor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "follower_id", b"follower_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeEventsRequest: _TypeAlias = AcknowledgeEventsRequest  # noqa: Y015
+
+@_typing.final
+class AcknowledgeEventsResponse(_message.Message):
+    """It is noted, durably."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    THROUGH_POSITION_FIELD_NUMBER: _builtins.int
+    through_position: _builtins.int
+    """The furthest position that the follower has acknowledged."""
+    def __init__(
+        self,
+        *,
+        through_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["through_position", b"through_position"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AcknowledgeEventsResponse: _TypeAlias = AcknowledgeEventsResponse  # noqa: Y015

@@ -58,6 +58,11 @@ class ConsentEventServiceStub(object):
                 request_serializer=consentsvc_dot_v1_dot_consent__event__service__pb2.SyncConsentsRequest.SerializeToString,
                 response_deserializer=consentsvc_dot_v1_dot_consent__event__service__pb2.SyncConsentsResponse.FromString,
                 _registered_method=True)
+        self.AcknowledgeEvents = channel.unary_unary(
+                '/consentsvc.v1.ConsentEventService/AcknowledgeEvents',
+                request_serializer=consentsvc_dot_v1_dot_consent__event__service__pb2.AcknowledgeEventsRequest.SerializeToString,
+                response_deserializer=consentsvc_dot_v1_dot_consent__event__service__pb2.AcknowledgeEventsResponse.FromString,
+                _registered_method=True)
 
 
 class ConsentEventServiceServicer(object):
@@ -103,6 +108,16 @@ class ConsentEventServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AcknowledgeEvents(self, request, context):
+        """Tells that a follower has acted on everything through a cursor: what had to be hidden is hidden.
+
+        Only for a follower that the service was told to wait for before it forgets anybody; any other
+        name is INVALID_ARGUMENT. An acknowledgement of less than before changes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ConsentEventServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -120,6 +135,11 @@ def add_ConsentEventServiceServicer_to_server(servicer, server):
                     servicer.SyncConsents,
                     request_deserializer=consentsvc_dot_v1_dot_consent__event__service__pb2.SyncConsentsRequest.FromString,
                     response_serializer=consentsvc_dot_v1_dot_consent__event__service__pb2.SyncConsentsResponse.SerializeToString,
+            ),
+            'AcknowledgeEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcknowledgeEvents,
+                    request_deserializer=consentsvc_dot_v1_dot_consent__event__service__pb2.AcknowledgeEventsRequest.FromString,
+                    response_serializer=consentsvc_dot_v1_dot_consent__event__service__pb2.AcknowledgeEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -212,6 +232,33 @@ class ConsentEventService(object):
             '/consentsvc.v1.ConsentEventService/SyncConsents',
             consentsvc_dot_v1_dot_consent__event__service__pb2.SyncConsentsRequest.SerializeToString,
             consentsvc_dot_v1_dot_consent__event__service__pb2.SyncConsentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcknowledgeEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/consentsvc.v1.ConsentEventService/AcknowledgeEvents',
+            consentsvc_dot_v1_dot_consent__event__service__pb2.AcknowledgeEventsRequest.SerializeToString,
+            consentsvc_dot_v1_dot_consent__event__service__pb2.AcknowledgeEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,12 @@ class ConsentEventServiceStub:
     `cursor` or later, and every response brings it further. A cursor obtained under another
     catalogue or for other purposes gets a new snapshot, announced by `snapshot_start`.
     """
+    AcknowledgeEvents: _aio.UnaryUnaryMultiCallable[_consent_event_service_pb2.AcknowledgeEventsRequest, _consent_event_service_pb2.AcknowledgeEventsResponse]
+    """Tells that a follower has acted on everything through a cursor: what had to be hidden is hidden.
+
+    Only for a follower that the service was told to wait for before it forgets anybody; any other
+    name is INVALID_ARGUMENT. An acknowledgement of less than before changes nothing.
+    """
 
 class ConsentEventServiceServicer(metaclass=_abc_1.ABCMeta):
     """Hands out the log: for followers that keep something of their own in step with it.
@@ -90,6 +96,18 @@ class ConsentEventServiceServicer(metaclass=_abc_1.ABCMeta):
         twice; the later one holds. From `snapshot_complete` on, the copy is the log's state at
         `cursor` or later, and every response brings it further. A cursor obtained under another
         catalogue or for other purposes gets a new snapshot, announced by `snapshot_start`.
+        """
+
+    @_abc_1.abstractmethod
+    def AcknowledgeEvents(
+        self,
+        request: _consent_event_service_pb2.AcknowledgeEventsRequest,
+        context: _aio.ServicerContext[_consent_event_service_pb2.AcknowledgeEventsRequest, _abc.Awaitable[_consent_event_service_pb2.AcknowledgeEventsResponse]],
+    ) -> _abc.Awaitable[_consent_event_service_pb2.AcknowledgeEventsResponse]:
+        """Tells that a follower has acted on everything through a cursor: what had to be hidden is hidden.
+
+        Only for a follower that the service was told to wait for before it forgets anybody; any other
+        name is INVALID_ARGUMENT. An acknowledgement of less than before changes nothing.
         """
 
 def add_ConsentEventServiceServicer_to_server(servicer: ConsentEventServiceServicer, server: _aio.Server) -> None: ...

@@ -211,6 +211,10 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     """Somebody other than the subject was handed out everything that is held about them. Changes no
     consent.
     """
+    EVENT_KIND_SUBJECT_ERASED: _EventKind.ValueType  # 15
+    """The subject was forgotten. From here on nobody can tell whose events these were: each of them is
+    `withheld` as ERASED, this one included.
+    """
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """What happened. May grow: a reader skips a kind that it does not know, and keeps its cursor."""
@@ -249,7 +253,31 @@ EVENT_KIND_RECORD_EXPORTED: EventKind.ValueType  # 14
 """Somebody other than the subject was handed out everything that is held about them. Changes no
 consent.
 """
+EVENT_KIND_SUBJECT_ERASED: EventKind.ValueType  # 15
+"""The subject was forgotten. From here on nobody can tell whose events these were: each of them is
+`withheld` as ERASED, this one included.
+"""
 Global___EventKind: _TypeAlias = EventKind  # noqa: Y015
+
+class _Withheld:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WithheldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Withheld.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WITHHELD_UNSPECIFIED: _Withheld.ValueType  # 0
+    """It is there, or the event never had one."""
+    WITHHELD_ERASED: _Withheld.ValueType  # 1
+    """The subject was erased."""
+
+class Withheld(_Withheld, metaclass=_WithheldEnumTypeWrapper):
+    """Why the personal part of an event is not there."""
+
+WITHHELD_UNSPECIFIED: Withheld.ValueType  # 0
+"""It is there, or the event never had one."""
+WITHHELD_ERASED: Withheld.ValueType  # 1
+"""The subject was erased."""
+Global___Withheld: _TypeAlias = Withheld  # noqa: Y015
 
 class _RevocationReason:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -267,6 +295,8 @@ class _RevocationReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Revo
     """The purpose no longer rests on consent."""
     REVOCATION_REASON_INVALID: _RevocationReason.ValueType  # 4
     """The consent should not have been recorded: not the subject's act, or not freely given."""
+    REVOCATION_REASON_ERASURE: _RevocationReason.ValueType  # 5
+    """The subject is being erased. Recorded by EraseSubject only; refused in a request."""
 
 class RevocationReason(_RevocationReason, metaclass=_RevocationReasonEnumTypeWrapper):
     """Why somebody other than the subject ended a consent."""
@@ -281,6 +311,8 @@ REVOCATION_REASON_LEGAL_BASIS_CHANGED: RevocationReason.ValueType  # 3
 """The purpose no longer rests on consent."""
 REVOCATION_REASON_INVALID: RevocationReason.ValueType  # 4
 """The consent should not have been recorded: not the subject's act, or not freely given."""
+REVOCATION_REASON_ERASURE: RevocationReason.ValueType  # 5
+"""The subject is being erased. Recorded by EraseSubject only; refused in a request."""
 Global___RevocationReason: _TypeAlias = RevocationReason  # noqa: Y015
 
 class _TrackerKind:
@@ -1108,6 +1140,7 @@ class ConsentEvent(_message.Message):
     SCOPE_FIELD_NUMBER: _builtins.int
     REPORT_FIELD_NUMBER: _builtins.int
     SIGNAL_FIELD_NUMBER: _builtins.int
+    WITHHELD_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The place in the log: 1, 2, 3 and so on, without gaps, in commit order."""
     kind: Global___EventKind.ValueType
@@ -1115,7 +1148,7 @@ class ConsentEvent(_message.Message):
     pseudonym: _builtins.bytes
     """16 bytes that stand for the subject throughout the log. Empty for NOTICE_PUBLISHED."""
     subject_id: _builtins.str
-    """The subject. Empty for NOTICE_PUBLISHED."""
+    """The subject. Empty for NOTICE_PUBLISHED, and where it is `withheld`."""
     purpose_id: _builtins.str
     """The purpose. Empty for events that concern every purpose of the subject."""
     channel: _builtins.str
@@ -1126,6 +1159,11 @@ class ConsentEvent(_message.Message):
     """Why a consent was revoked; unspecified for every other kind."""
     signal: Global___Signal.ValueType
     """What an objection came by that the subject did not raise; unspecified for every other event."""
+    withheld: Global___Withheld.ValueType
+    """Why all that is about a person is missing: subject, actor, channel, claimed time, revocation
+    reason, evidence, scope and report. A follower that has not acted on the event before cannot know
+    whom it concerned: it holds everything against the service's answers once more.
+    """
     @_builtins.property
     def recorded_time(self) -> _timestamp_pb2.Timestamp:
         """When, by the server's clock; never before the previous event's. The only time that decides."""
@@ -1175,10 +1213,11 @@ class ConsentEvent(_message.Message):
         scope: Global___Scope | None = ...,
         report: Global___PublicationReport | None = ...,
         signal: Global___Signal.ValueType = ...,
+        withheld: Global___Withheld.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "claimed_time", b"claimed_time", "evidence", b"evidence", "notice", b"notice", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "revocation_reason", b"revocation_reason", "scope", b"scope", "signal", b"signal", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "revocation_reason", b"revocation_reason", "scope", b"scope", "signal", b"signal", "subject_id", b"subject_id", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__refers_to: _TypeAlias = _typing.Literal["refers_to"]  # noqa: Y015
     _WhichOneofArgType__refers_to: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to"]  # noqa: Y015

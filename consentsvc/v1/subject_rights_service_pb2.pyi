@@ -380,6 +380,7 @@ class ExportedRecord(_message.Message):
     READ_POSITION_FIELD_NUMBER: _builtins.int
     EXPORT_TIME_FIELD_NUMBER: _builtins.int
     READ_AT_FIELD_NUMBER: _builtins.int
+    KEPT_PROOFS_FIELD_NUMBER: _builtins.int
     subject_id: _builtins.str
     """The subject."""
     event_count: _builtins.int
@@ -402,6 +403,10 @@ class ExportedRecord(_message.Message):
     def export_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made, by the server's clock."""
 
+    @_builtins.property
+    def kept_proofs(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeptProof]:
+        """What is kept as a proof of a subject with this id that was erased."""
+
     def __init__(
         self,
         *,
@@ -412,10 +417,11 @@ class ExportedRecord(_message.Message):
         read_position: _builtins.int = ...,
         export_time: _timestamp_pb2.Timestamp | None = ...,
         read_at: _builtins.str = ...,
+        kept_proofs: _abc.Iterable[Global___KeptProof] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["export_time", b"export_time", "standing", b"standing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consents", b"consents", "event_count", b"event_count", "export_time", b"export_time", "read_at", b"read_at", "read_position", b"read_position", "standing", b"standing", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consents", b"consents", "event_count", b"event_count", "export_time", b"export_time", "kept_proofs", b"kept_proofs", "read_at", b"read_at", "read_position", b"read_position", "standing", b"standing", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -546,3 +552,117 @@ class LinkSubjectsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LinkSubjectsResponse: _TypeAlias = LinkSubjectsResponse  # noqa: Y015
+
+@_typing.final
+class EraseSubjectRequest(_message.Message):
+    """Asks to forget a subject."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    subject_id: _builtins.str
+    """The subject: 1 to 256 characters of printable ASCII without spaces."""
+    channel: _builtins.str
+    """Where it comes from: 1 to 32 characters of a-z, 0-9 and _, such as `letter`."""
+    request_id: _builtins.str
+    """The caller's id of this request. It is forgotten with the subject."""
+    @_builtins.property
+    def actor(self) -> _consent_pb2.Actor:
+        """Who asks for it."""
+
+    def __init__(
+        self,
+        *,
+        subject_id: _builtins.str = ...,
+        actor: _consent_pb2.Actor | None = ...,
+        channel: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "channel", b"channel", "request_id", b"request_id", "subject_id", b"subject_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseSubjectRequest: _TypeAlias = EraseSubjectRequest  # noqa: Y015
+
+@_typing.final
+class EraseSubjectResponse(_message.Message):
+    """The subject is forgotten."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EFFECT_FIELD_NUMBER: _builtins.int
+    POSITION_FIELD_NUMBER: _builtins.int
+    LATE_FOLLOWER_IDS_FIELD_NUMBER: _builtins.int
+    KEPT_PROOFS_FIELD_NUMBER: _builtins.int
+    WRITTEN_AT_FIELD_NUMBER: _builtins.int
+    effect: _consent_service_pb2.ChangeEffect.ValueType
+    """RECORDED, or UNCHANGED for somebody about whom nothing was held."""
+    position: _builtins.int
+    """The position of SUBJECT_ERASED; 0 if nothing was held."""
+    written_at: _builtins.str
+    """The position at which it stands, as a token for `at_least_as_fresh`."""
+    @_builtins.property
+    def late_follower_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The followers that had not acknowledged when the time was over: what they do not undo by
+        themselves has to be undone by hand.
+        """
+
+    @_builtins.property
+    def kept_proofs(self) -> _containers.RepeatedCompositeFieldContainer[Global___KeptProof]:
+        """What is kept as a proof, and until when."""
+
+    def __init__(
+        self,
+        *,
+        effect: _consent_service_pb2.ChangeEffect.ValueType = ...,
+        position: _builtins.int = ...,
+        late_follower_ids: _abc.Iterable[_builtins.str] | None = ...,
+        kept_proofs: _abc.Iterable[Global___KeptProof] | None = ...,
+        written_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect", b"effect", "kept_proofs", b"kept_proofs", "late_follower_ids", b"late_follower_ids", "position", b"position", "written_at", b"written_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseSubjectResponse: _TypeAlias = EraseSubjectResponse  # noqa: Y015
+
+@_typing.final
+class KeptProof(_message.Message):
+    """That some events were an erased subject's, kept under a keyed hash of their id."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PURPOSE_ID_FIELD_NUMBER: _builtins.int
+    POSITIONS_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    purpose_id: _builtins.str
+    """The purpose."""
+    @_builtins.property
+    def positions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The positions of the subject's events on it. GetReceipt proves each, without its personal part."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """When this is forgotten too."""
+
+    def __init__(
+        self,
+        *,
+        purpose_id: _builtins.str = ...,
+        positions: _abc.Iterable[_builtins.int] | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "positions", b"positions", "purpose_id", b"purpose_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeptProof: _TypeAlias = KeptProof  # noqa: Y015

@@ -70,6 +70,11 @@ class SubjectRightsServiceStub(object):
                 request_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectRequest.SerializeToString,
                 response_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectResponse.FromString,
                 _registered_method=True)
+        self.EraseSubject = channel.unary_unary(
+                '/consentsvc.v1.SubjectRightsService/EraseSubject',
+                request_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.EraseSubjectRequest.SerializeToString,
+                response_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.EraseSubjectResponse.FromString,
+                _registered_method=True)
 
 
 class SubjectRightsServiceServicer(object):
@@ -141,6 +146,28 @@ class SubjectRightsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseSubject(self, request, context):
+        """Forgets a subject (GDPR art. 17), in this order:
+
+        1. Every consent that stands is revoked, with reason ERASURE, and every purpose that needs no
+        consent is objected to, so that followers act while they can still read whom it concerns.
+        2. The followers that the service was told to wait for acknowledge that they have acted, for up
+        to the time that it was told to wait (60 seconds by default).
+        3. The erasure is recorded as SUBJECT_ERASED, and the subject's key, id, states and answered
+        requests are destroyed. Their events are delivered without any personal part from then on;
+        the log and every proof that was made of it stay as they are.
+
+        Objections, a restriction and a death that stand are kept as a keyed hash of the subject's id: to
+        whoever asks for this id the answer stays no. Where the catalogue says so, it is also kept for a
+        time which events on a purpose were theirs.
+
+        Answers when all of it is done. It goes on if the caller gives up before, or the server stops; a
+        repeat waits for the same end. Of somebody about whom nothing is held it records nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SubjectRightsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -173,6 +200,11 @@ def add_SubjectRightsServiceServicer_to_server(servicer, server):
                     servicer.ExportSubject,
                     request_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectRequest.FromString,
                     response_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectResponse.SerializeToString,
+            ),
+            'EraseSubject': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseSubject,
+                    request_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.EraseSubjectRequest.FromString,
+                    response_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.EraseSubjectResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -343,6 +375,33 @@ class SubjectRightsService(object):
             '/consentsvc.v1.SubjectRightsService/ExportSubject',
             consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectRequest.SerializeToString,
             consentsvc_dot_v1_dot_subject__rights__service__pb2.ExportSubjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseSubject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/consentsvc.v1.SubjectRightsService/EraseSubject',
+            consentsvc_dot_v1_dot_subject__rights__service__pb2.EraseSubjectRequest.SerializeToString,
+            consentsvc_dot_v1_dot_subject__rights__service__pb2.EraseSubjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

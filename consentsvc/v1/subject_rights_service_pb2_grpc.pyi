@@ -57,6 +57,24 @@ class SubjectRightsServiceStub:
     export holds that too; of somebody about whom nothing is held, nothing is recorded. A repeat with
     the same `request_id` is recorded once and hands out everything as it is by then.
     """
+    EraseSubject: _aio.UnaryUnaryMultiCallable[_subject_rights_service_pb2.EraseSubjectRequest, _subject_rights_service_pb2.EraseSubjectResponse]
+    """Forgets a subject (GDPR art. 17), in this order:
+
+    1. Every consent that stands is revoked, with reason ERASURE, and every purpose that needs no
+       consent is objected to, so that followers act while they can still read whom it concerns.
+    2. The followers that the service was told to wait for acknowledge that they have acted, for up
+       to the time that it was told to wait (60 seconds by default).
+    3. The erasure is recorded as SUBJECT_ERASED, and the subject's key, id, states and answered
+       requests are destroyed. Their events are delivered without any personal part from then on;
+       the log and every proof that was made of it stay as they are.
+
+    Objections, a restriction and a death that stand are kept as a keyed hash of the subject's id: to
+    whoever asks for this id the answer stays no. Where the catalogue says so, it is also kept for a
+    time which events on a purpose were theirs.
+
+    Answers when all of it is done. It goes on if the caller gives up before, or the server stops; a
+    repeat waits for the same end. Of somebody about whom nothing is held it records nothing.
+    """
 
 class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Carries out what the law gives a person beyond their choices: for the data protection officer.
@@ -136,6 +154,30 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         Asked for by anybody but the subject, it is recorded as RECORD_EXPORTED first, so that the
         export holds that too; of somebody about whom nothing is held, nothing is recorded. A repeat with
         the same `request_id` is recorded once and hands out everything as it is by then.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseSubject(
+        self,
+        request: _subject_rights_service_pb2.EraseSubjectRequest,
+        context: _aio.ServicerContext[_subject_rights_service_pb2.EraseSubjectRequest, _abc.Awaitable[_subject_rights_service_pb2.EraseSubjectResponse]],
+    ) -> _abc.Awaitable[_subject_rights_service_pb2.EraseSubjectResponse]:
+        """Forgets a subject (GDPR art. 17), in this order:
+
+        1. Every consent that stands is revoked, with reason ERASURE, and every purpose that needs no
+           consent is objected to, so that followers act while they can still read whom it concerns.
+        2. The followers that the service was told to wait for acknowledge that they have acted, for up
+           to the time that it was told to wait (60 seconds by default).
+        3. The erasure is recorded as SUBJECT_ERASED, and the subject's key, id, states and answered
+           requests are destroyed. Their events are delivered without any personal part from then on;
+           the log and every proof that was made of it stay as they are.
+
+        Objections, a restriction and a death that stand are kept as a keyed hash of the subject's id: to
+        whoever asks for this id the answer stays no. Where the catalogue says so, it is also kept for a
+        time which events on a purpose were theirs.
+
+        Answers when all of it is done. It goes on if the caller gives up before, or the server stops; a
+        repeat waits for the same end. Of somebody about whom nothing is held it records nothing.
         """
 
 def add_SubjectRightsServiceServicer_to_server(servicer: SubjectRightsServiceServicer, server: _aio.Server) -> None: ...

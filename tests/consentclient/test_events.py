@@ -202,6 +202,9 @@ class _Events(ConsentEventServiceServicer):
     def SyncConsents(self, request: Any, context: Any) -> Any:
         raise NotImplementedError
 
+    async def AcknowledgeEvents(self, request: Any, context: Any) -> Any:
+        raise NotImplementedError
+
 
 def _serving(servicer: ConsentEventServiceServicer) -> AbstractAsyncContextManager[str]:
     return made_up(partial(add_ConsentEventServiceServicer_to_server, servicer))

@@ -11,7 +11,12 @@ from consentsvc.domain.instants import Instant
 from tests.domain.making import NOW, event, folded, lives, ref
 
 K = EventKind
-NO_STATE = STANDINGS | {K.NOTICE_PUBLISHED, K.PUBLICATION_REPORTED, K.RECORD_EXPORTED}
+NO_STATE = STANDINGS | {
+    K.NOTICE_PUBLISHED,
+    K.PUBLICATION_REPORTED,
+    K.RECORD_EXPORTED,
+    K.SUBJECT_ERASED,
+}
 """What the state of a consent does not hold: it is about all purposes, or about no choice."""
 LATER = Instant(NOW + 1_000_000)
 AT = Position(9)

@@ -47,6 +47,7 @@ SUBJECTS = [
     "ReportDeath",
     "ExportSubject",
     "LinkSubjects",
+    "EraseSubject",
 ]
 WRITES = [
     "UpdateConsents",
@@ -59,6 +60,7 @@ WRITES = [
     "ReportDeath",
     "ExportSubject",
     "LinkSubjects",
+    "EraseSubject",
 ]
 ACTORS = [
     "UpdateConsents",
@@ -69,6 +71,7 @@ ACTORS = [
     "ReportDeath",
     "ExportSubject",
     "LinkSubjects",
+    "EraseSubject",
 ]
 
 

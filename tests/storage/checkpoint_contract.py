@@ -35,6 +35,7 @@ class CheckpointContract:
         leaf = await store.leaf(ANNA, Position(1))
 
         assert leaf is not None
+        assert leaf.opened is not None
         assert leaf.header == await store.header(Position(1))
         assert read_header(leaf.header).commitment == commitment(*leaf.opened)
         assert read_personal_part(leaf.opened.personal) == event.personal

@@ -64,7 +64,9 @@ ELSEWHERE = (
 """Reaches beside them."""
 NAME, EMAIL = frozenset({ContactField.NAME}), frozenset({ContactField.EMAIL})
 
-_SUBJECT_KINDS = [kind for kind in EventKind if kind is not EventKind.NOTICE_PUBLISHED]
+_SUBJECT_KINDS = [
+    kind for kind in EventKind if kind not in {EventKind.NOTICE_PUBLISHED, EventKind.SUBJECT_ERASED}
+]
 _OF_NO_PURPOSE = STANDINGS | {EventKind.RECORD_EXPORTED}
 _SPEAKING = CHOICES | {EventKind.CONSENT_REQUESTED, EventKind.CONSENT_EXPIRED}
 _SCOPED_KINDS = [

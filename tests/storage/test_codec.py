@@ -66,7 +66,10 @@ REPORT = PublicationReport(
 def placed(kind: EventKind) -> Event:
     """An event of a kind, with everything that one of that kind can have."""
     published = kind is EventKind.NOTICE_PUBLISHED
-    names_purpose = kind not in STANDINGS | {EventKind.RECORD_EXPORTED}
+    names_purpose = kind not in STANDINGS | {
+        EventKind.RECORD_EXPORTED,
+        EventKind.SUBJECT_ERASED,
+    }
     personal = PERSONAL
     if kind is EventKind.PUBLICATION_REPORTED:
         personal = replace(PERSONAL, revocation=None, report=REPORT)

@@ -20,7 +20,9 @@ from consentsvc.service.notices import publish
 from consentsvc.service.ports import Inquiry, Remembered, Request
 from consentsvc.storage import (
     migrations,
+    sqlite,
     sqlite_checkpoints,
+    sqlite_erasure,
     sqlite_files,
     sqlite_states,
     sqlite_tree,
@@ -28,6 +30,7 @@ from consentsvc.storage import (
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.migrations import expected_schema, migrate, schema_of
 from consentsvc.storage.sqlite import open_sqlite
+from consentsvc.storage.sqlite_remains import Suppressions
 from consentsvc.storage.sqlite_requests import Requests
 from consentsvc.storage.verify import Report, verify
 from tests.storage.making import (
@@ -188,7 +191,13 @@ def an_earlier_release(patch: pytest.MonkeyPatch, last: int) -> None:
     patch.setattr(sqlite_tree, "grow", lambda connection: None)  # there was no tree
     # Nothing was signed, and there was no secret to sign with.
     patch.setattr(sqlite_checkpoints, "reconcile", lambda connection: None)
-    patch.setattr(sqlite_files, "CHECKPOINT", sqlite_files.SECRETS[0])
+    patch.setattr(sqlite_files, "_USED_IN", {})
+    patch.setattr(sqlite_files, "ALL_SECRETS", sqlite_files.SECRETS)
+    # Nobody was erased.
+    patch.setattr(sqlite, "REMAINS", sqlite_files.SECRETS[0])
+    patch.setattr(Suppressions, "read", lambda self, connection, subjects: {})
+    patch.setattr(sqlite_erasure, "unrecorded", lambda connection: [])
+    patch.setattr(sqlite_erasure, "finish", lambda connection, suppressions, after: after)
 
     def known_then(folder: str) -> dict[int, migrations._Migration]:
         return {number: one for number, one in known(folder).items() if number <= last}

@@ -96,6 +96,7 @@ GOOD: dict[str, Message] = {
     "ListEvents": events.ListEventsRequest(),
     "WatchEvents": events.WatchEventsRequest(start_position=1),
     "SyncConsents": events.SyncConsentsRequest(purpose_ids=["newsletter", "profiling"]),
+    "AcknowledgeEvents": events.AcknowledgeEventsRequest(follower_id="registry_sync"),
     "RestrictProcessing": rights.RestrictProcessingRequest(**_INSTRUCTION),
     "LiftRestriction": rights.LiftRestrictionRequest(**_INSTRUCTION),
     "RevokeConsents": rights.RevokeConsentsRequest(
@@ -106,6 +107,7 @@ GOOD: dict[str, Message] = {
     "ReportDeath": rights.ReportDeathRequest(**_INSTRUCTION),
     "LinkSubjects": rights.LinkSubjectsRequest(other_subject_id="device:1", **_INSTRUCTION),
     "ExportSubject": rights.ExportSubjectRequest(**_INSTRUCTION),
+    "EraseSubject": rights.EraseSubjectRequest(**_INSTRUCTION),
 }
 """By the method's name. All succeed on a new store but those with a token, and the
 receipt."""

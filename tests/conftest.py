@@ -1,5 +1,6 @@
-"""What most tests start from: a clock, a catalogue, a store of each kind, and a server on it."""
+"""What most tests start from: a clock, chance, a catalogue, stores, and a server on one."""
 
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +17,13 @@ from tests.support.wire import Wire, serving
 @pytest.fixture
 def clock() -> FakeClock:
     return FakeClock()
+
+
+@pytest.fixture
+def pick() -> random.Random:
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")  # noqa: T201 - to run a failure again
+    return random.Random(seed)
 
 
 @pytest.fixture

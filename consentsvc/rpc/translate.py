@@ -25,7 +25,7 @@ from consentsvc.domain.events import (
     Signal,
     Withheld,
 )
-from consentsvc.domain.identifiers import Position, PurposeId
+from consentsvc.domain.identifiers import START, Position, PurposeId
 from consentsvc.domain.instants import Instant, instant
 from consentsvc.domain.publication import listing
 from consentsvc.domain.publication.choices import Sayings
@@ -278,7 +278,8 @@ def consent(purpose_id: PurposeId, state: Consent, scope: Scope | None = None) -
             message.request.notice.CopyFrom(notice_ref(request.notice))
     if state.objection is not None:
         message.objection_position = state.objection.position
-        message.objection_recorded_time.CopyFrom(timestamp(state.objection.recorded_at))
+        if state.objection.position != START:  # otherwise nobody knows when that was any more
+            message.objection_recorded_time.CopyFrom(timestamp(state.objection.recorded_at))
         message.objection_by_signal = state.objection.by_signal
     return message
 

@@ -1032,7 +1032,9 @@ class Consent(_message.Message):
     purpose_id: _builtins.str
     """The purpose."""
     objection_position: _builtins.int
-    """The position of the objection that stands; unset if none does."""
+    """The position of the objection that stands; unset if none does. 0 for one that a subject of this
+    id raised who was erased: nobody can tell any more where and when.
+    """
     position: _builtins.int
     """The position of the latest event of this consent, at any reach; 0 if there is none."""
     objection_by_signal: _builtins.bool
@@ -1055,7 +1057,7 @@ class Consent(_message.Message):
 
     @_builtins.property
     def objection_recorded_time(self) -> _timestamp_pb2.Timestamp:
-        """When the objection that stands was recorded; unset if none does."""
+        """When the objection that stands was recorded; unset if none does, or its position is 0."""
 
     def __init__(
         self,

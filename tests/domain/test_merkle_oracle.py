@@ -58,13 +58,6 @@ class Both:
         pymerkle.verify_consistency(self.root(old), self.root(new), theirs)
 
 
-@pytest.fixture
-def pick() -> random.Random:
-    seed = random.randrange(1 << 32)
-    print(f"seed {seed}")  # noqa: T201 - to run a failure again
-    return random.Random(seed)
-
-
 def some(pick: random.Random, low: int, high: int) -> Iterator[int]:
     """Both ends, and some between."""
     yield from {low, high, *(pick.randint(low, high) for _ in range(4))}

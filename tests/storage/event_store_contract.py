@@ -25,6 +25,7 @@ from consentsvc.service.ports import (
     Transaction,
 )
 from tests.storage.checkpoint_contract import CheckpointContract
+from tests.storage.erasure_contract import ErasureContract
 from tests.storage.making import (
     ANNA,
     BEN,
@@ -77,7 +78,7 @@ async def recall(store: EventStore, asked: Request) -> Remembered | None:
     return await store.write(lambda transaction: transaction.recall(asked))
 
 
-class EventStoreContract(ScopedContract, TreeContract, CheckpointContract):
+class EventStoreContract(ScopedContract, TreeContract, CheckpointContract, ErasureContract):
     """The promises of `EventStore` and `Transaction`. `store` and `other` are new and empty."""
 
     # --- appending ---------------------------------------------------------------------------

@@ -306,7 +306,8 @@ def flipped(value: object, bit: int) -> object:
 
 def flip(path: Path, table: str, column: str, bit: int, where: str = "TRUE") -> object:
     """Flips a bit of the first value there is in a column; returns the row's position, if any."""
-    without = ("standing", "scoped_consent", *TREE, *SIGNED, *FRAME, *KEYS)
+    without = ("standing", "scoped_consent", *TREE, *SIGNED, *FRAME, *KEYS, *OF_ERASED)
+    without += ("pending_erasure", "follower")
     position = "position" if table not in without else "NULL"
     value, found_at = ask(
         path,

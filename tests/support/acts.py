@@ -49,6 +49,18 @@ async def report_death(wire: Wire, subject: str, **options: Any) -> rights.Repor
     )
 
 
+async def erase(wire: Wire, subject: str, **options: Any) -> rights.EraseSubjectResponse:
+    """Forgets a subject."""
+    given = {"request_id": wire.request_id(), **options}
+    return await wire.rights.EraseSubject(erase_request(subject, **given))
+
+
+def erase_request(subject: str, **options: Any) -> rights.EraseSubjectRequest:
+    """Asks to forget a subject."""
+    usual: dict[str, Any] = {"actor": OPERATOR, "channel": "letter"}
+    return rights.EraseSubjectRequest(subject_id=subject, **usual, **options)
+
+
 async def revoke(
     wire: Wire, subject: str, *purposes: str, **options: Any
 ) -> rights.RevokeConsentsResponse:
@@ -56,8 +68,10 @@ async def revoke(
     return await wire.rights.RevokeConsents(
         rights.RevokeConsentsRequest(
             purpose_ids=purposes,
-            reason=shared.REVOCATION_REASON_SUBJECT_CHANGED,
-            **_instruction(wire, subject, options),
+            **{
+                "reason": shared.REVOCATION_REASON_SUBJECT_CHANGED,
+                **_instruction(wire, subject, options),
+            },
         )
     )
 

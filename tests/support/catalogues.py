@@ -54,6 +54,8 @@ def purpose(
     versions: tuple[NoticeVersion, ...] | None = None,
     takes_scope: bool = False,
     marked_for_signal: bool = False,
+    retention_months: int | None = None,
+    proof_months: int | None = None,
 ) -> Purpose:
     """A purpose, plain unless said otherwise, with the one notice version "1"."""
     return Purpose(
@@ -67,6 +69,8 @@ def purpose(
         (),
         takes_scope,
         marked_for_signal,
+        retention_months,
+        proof_months,
     )
 
 

@@ -29,7 +29,12 @@ class Copy:
             self.snapshots += 1
         assert len(response.states) <= 500
         for one in response.states:
-            self.subjects[one.subject_id] = one
+            if one.erased:
+                gone = [who for who, it in self.subjects.items() if it.pseudonym == one.pseudonym]
+                for who in gone:
+                    del self.subjects[who]
+            else:
+                self.subjects[one.subject_id] = one
             self.sent += 1
         if response.snapshot_complete:
             assert not self.complete

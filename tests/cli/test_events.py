@@ -57,6 +57,7 @@ class TestList:
             "scope": None,
             "report": None,
             "signal": None,
+            "withheld": None,
         }
 
     def test_people_get_a_table(self, served: Served, head: int) -> None:

@@ -38,6 +38,9 @@ WRITES = {
     "RevokeConsents",
     "ReportDeath",
     "ReportPublication",
+    "LinkSubjects",
+    "ExportSubject",
+    "EraseSubject",
 }
 # An item of a batch that is refused does not refuse the batch.
 BATCHES = {"BatchCheckConsents", "StreamCheckConsents", "BatchResolvePublications"}
@@ -164,10 +167,14 @@ async def throw(wire: Wire, store: EventStore, pick: random.Random, count: int) 
     return met
 
 
+NEEDING = {"ConfirmConsent", "DescribeLink", "RedeemLink", "GetReceipt", "AcknowledgeEvents"}
+"""The methods that need something to have happened before."""
+
+
 async def healthy(wire: Wire) -> bool:
     """Whether every method answers as ever."""
     for method in GOOD:
-        if method not in {"ConfirmConsent", "DescribeLink", "RedeemLink", "GetReceipt"}:
+        if method not in NEEDING:
             request = good(method)
             if method in WRITES:
                 request.request_id = f"after-{method}"

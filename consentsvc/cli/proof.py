@@ -286,6 +286,8 @@ def _facts(proven: "Proven") -> dict[str, object]:
         "kind": event.kind.value,
         "purpose": event.purpose,
     }
+    if event.since is not None:
+        facts["since"] = moment(event.since).isoformat().replace("+00:00", "Z")
     if event.notice is not None:
         facts["notice"] = f"{event.notice.version} {event.notice.locale}"
     if event.personal is not None:

@@ -12,7 +12,10 @@ from consentsvc.domain.instants import Instant
 
 
 class Choice(NamedTuple):
-    """The latest choice. `expired`: an event has recorded that this consent ran out."""
+    """The latest choice. `expired`: an event has recorded that this consent ran out.
+
+    `recorded_at`, here and below, is the event's `holds_from`.
+    """
 
     kind: EventKind
     position: Position
@@ -76,14 +79,14 @@ def fold(consent: Consent, event: Event) -> Consent:
     """
     at = event.position
     if event.kind in CHOICES:
-        choice = Choice(event.kind, at, event.recorded_at, event.notice)
+        choice = Choice(event.kind, at, event.holds_from, event.notice)
         objection = consent.objection
         if objection and objection.by_signal and event.kind is EventKind.CONSENT_GIVEN:
             objection = None
         return Consent(choice, None, objection, at, consent.tolerated)
     match event.kind:
         case EventKind.CONSENT_REQUESTED:
-            request = Request(at, event.recorded_at, event.notice)
+            request = Request(at, event.holds_from, event.notice)
             return consent._replace(request=request, position=at)
         case EventKind.CONSENT_EXPIRED:
             return _expired(consent, event.refers_to)._replace(position=at)
@@ -111,10 +114,10 @@ def fold_standing(standing: Standing, event: Event) -> Standing:
 def _objected(consent: Consent, event: Event) -> Consent:
     at, standing = event.position, consent.objection
     if event.signal is None:
-        return Consent(consent.choice, None, Objection(at, event.recorded_at), at)
+        return Consent(consent.choice, None, Objection(at, event.holds_from), at)
     if standing is not None and not standing.by_signal:
         return consent._replace(position=at)  # what the person has said stands
-    return consent._replace(objection=Objection(at, event.recorded_at, by_signal=True), position=at)
+    return consent._replace(objection=Objection(at, event.holds_from, by_signal=True), position=at)
 
 
 def _expired(consent: Consent, what: Position | None) -> Consent:

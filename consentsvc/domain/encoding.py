@@ -20,6 +20,7 @@ from consentsvc.domain.events import (
     Evidence,
     NoticeRef,
     Personal,
+    Provenance,
     PublicationReport,
     ReportOutcome,
     RevocationReason,
@@ -66,6 +67,8 @@ class Header:
             fields["refers_to"] = event.refers_to
         if event.signal is not None:
             fields["signal"] = event.signal.value
+        if event.since is not None:
+            fields["since"] = event.since
         if event.pseudonym is not None and self.commitment and self.sealed_sha256:
             fields["pseudonym"] = event.pseudonym.hex()
             fields["commitment"] = self.commitment.hex()
@@ -91,7 +94,10 @@ def read_header(data: bytes) -> Header:
             refers_to=optional(fields.get("refers_to"), int, Position),
             personal=None,
             signal=optional(fields.get("signal"), str, Signal),
+            since=optional(fields.get("since"), int, Instant),
         )
+        if event.holds_from > event.recorded_at:
+            raise Damaged("the header tells of an event from after it was recorded")
         return Header(
             event,
             optional(fields.get("commitment"), str, _sha256),
@@ -119,12 +125,9 @@ def commitment(salt: bytes, personal: bytes) -> bytes:
 
 
 def _personal_fields(personal: Personal) -> dict[str, Any]:
-    actor: dict[str, Any] = {"kind": personal.actor.kind.value}
-    if personal.actor.id is not None:
-        actor["id"] = personal.actor.id
     evidence = personal.evidence
     fields: dict[str, Any] = {
-        "actor": actor,
+        "actor": _actor_fields(personal.actor),
         "channel": personal.channel,
         "schema": SCHEMA,
         "subject": personal.subject,
@@ -147,6 +150,8 @@ def _personal_fields(personal: Personal) -> dict[str, Any]:
         fields["scope"] = _scope_fields(personal.scope)
     if personal.report is not None:
         fields["report"] = _report_fields(personal.report)
+    if personal.provenance is not None:
+        fields["provenance"] = _provenance_fields(personal.provenance)
     return fields
 
 
@@ -154,16 +159,16 @@ def read_personal_part(data: bytes) -> Personal:
     """Decodes a personal part; raises `Damaged` for bytes that none ever had."""
     fields = read_fields(data, "the personal part cannot be read")
     try:
-        actor = fields["actor"]
         return Personal(
             subject=SubjectId(typed(fields["subject"], str)),
-            actor=Actor(ActorKind(actor["kind"]), optional(actor.get("id"), str, ActorId)),
+            actor=_actor(fields["actor"]),
             channel=typed(fields["channel"], str),
             evidence=Evidence(**fields.get("evidence", {})),
             claimed_at=optional(fields.get("claimed_at"), int, Instant),
             revocation=optional(fields.get("revocation"), str, RevocationReason),
             scope=optional(fields.get("scope"), dict, _scope),
             report=optional(fields.get("report"), dict, _report),
+            provenance=optional(fields.get("provenance"), dict, _provenance),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged("the personal part cannot be read") from error
@@ -247,6 +252,43 @@ def _report(fields: dict[str, Any]) -> PublicationReport:
     if _report_fields(report) != fields:
         raise ValueError("no such report")
     return report
+
+
+def _provenance_fields(provenance: Provenance) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "actor": _actor_fields(provenance.actor),
+        "channel": provenance.channel,
+        "source": provenance.source,
+    }
+    if provenance.log is not None:
+        fields["log"] = provenance.log
+    if provenance.position is not None:
+        fields["position"] = provenance.position
+    return fields
+
+
+def _provenance(fields: dict[str, Any]) -> Provenance:
+    provenance = Provenance(
+        typed(fields["source"], str),
+        _actor(fields["actor"]),
+        typed(fields["channel"], str),
+        optional(fields.get("log"), str, str),
+        optional(fields.get("position"), int, Position),
+    )
+    if _provenance_fields(provenance) != fields:
+        raise ValueError("no such provenance")
+    return provenance
+
+
+def _actor_fields(actor: Actor) -> dict[str, Any]:
+    fields: dict[str, Any] = {"kind": actor.kind.value}
+    if actor.id is not None:
+        fields["id"] = actor.id
+    return fields
+
+
+def _actor(fields: Any) -> Actor:
+    return Actor(ActorKind(fields["kind"]), optional(fields.get("id"), str, ActorId))
 
 
 def _notice(fields: Any) -> NoticeRef:

@@ -136,6 +136,20 @@ class Evidence:
     user_agent: str | None = None
 
 
+class Provenance(NamedTuple):
+    """Where an imported event comes from, and who brought it through which channel.
+
+    `source` is their name for it. One that was proven by its receipt is at `position` in the log
+    that signs as `log`.
+    """
+
+    source: str
+    actor: Actor
+    channel: str
+    log: str | None = None
+    position: Position | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Personal:
     """The part of an event that is about a person: sealed under that person's key.
@@ -151,11 +165,15 @@ class Personal:
     revocation: RevocationReason | None = None
     scope: Scope | None = None
     report: PublicationReport | None = None
+    provenance: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """An event that has no place in the log yet. `signal`: what an objection came by, if it did."""
+    """An event that has no place in the log yet. `signal`: what an objection came by, if it did.
+
+    `since` is when it happened elsewhere, for an event that is imported.
+    """
 
     kind: EventKind
     purpose: PurposeId | None = None
@@ -163,15 +181,18 @@ class NewEvent:
     notice: NoticeRef | None = None
     refers_to: Position | None = None
     signal: Signal | None = None
+    since: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """An event in its place.
 
-    `recorded_at` is the server's clock and never before the previous event's: the only time that
-    decides. `pseudonym` and `personal` are None for an event that concerns no subject; of one whose
-    personal part is gone, `withheld` says why.
+    `recorded_at` is the server's clock and never before the previous event's: it alone decides
+    which events were known at a moment. `since` is there only for an imported event, and never
+    after that: when it happened elsewhere, for how long it holds is counted from there.
+    `pseudonym` and `personal` are None for an event that concerns no subject; of one whose personal
+    part is gone, `withheld` says why.
     """
 
     position: Position
@@ -184,3 +205,9 @@ class Event:
     personal: Personal | None
     signal: Signal | None = None
     withheld: Withheld | None = None
+    since: Instant | None = None
+
+    @property
+    def holds_from(self) -> Instant:
+        """The moment from which a consent or a request runs."""
+        return self.recorded_at if self.since is None else self.since

@@ -122,7 +122,7 @@ def _status(
         "@type": _STATUS.get(event.kind),
         "dct:type": event.kind.value,
         "dct:date": recorded,
-        "dct:valid": None if months is None else _time(add_months(event.recorded_at, months)),
+        "dct:valid": None if months is None else _time(add_months(event.holds_from, months)),
         "dpv:isIndicatedAtTime": None
         if personal.claimed_at is None
         else _time(personal.claimed_at),

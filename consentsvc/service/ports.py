@@ -213,8 +213,15 @@ class Transaction(Protocol):
         """Reads the events of one subject and purpose past a position, in order."""
         ...
 
+    def holds_from(self, position: Position) -> Instant:
+        """Reads `Event.holds_from` of the event at a position."""
+        ...
+
     def append(self, event: NewEvent) -> Position:
-        """Appends an event. Its subject, if it has one, was announced to `EventStore.write`."""
+        """Appends an event. Its subject, if it has one, was announced to `EventStore.write`.
+
+        A `since` that is after `now` becomes it.
+        """
         ...
 
     def published(self) -> list[Published]:

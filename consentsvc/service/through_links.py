@@ -98,7 +98,7 @@ def _refuse_spent(asked: Event, since: Sequence[Event], purpose: Purpose, now: I
         # A request never takes anything away: what it asked for counts no more, and a consent that
         # does would give way to it.
         raise ConfirmationVoid("a later consent stands, on a newer notice", **facts)
-    if now >= add(asked.recorded_at, REQUEST_OPEN_FOR):
+    if now >= add(asked.holds_from, REQUEST_OPEN_FOR):
         raise ConfirmationExpired("the request has been open for 30 days", **facts)
 
 

@@ -479,6 +479,10 @@ class _Layer:
         events = (self._below.events + self._mine.events)[after:]
         return [event for event in events if (event.pseudonym, event.purpose) == key]
 
+    def holds_from(self, position: Position) -> Instant:
+        """See `Transaction.holds_from`."""
+        return (self._below.events + self._mine.events)[position - 1].holds_from
+
     def append(self, event: NewEvent) -> Position:
         """See `Transaction.append`."""
         subject = event.personal.subject if event.personal else None
@@ -494,6 +498,7 @@ class _Layer:
             event.refers_to,
             event.personal,
             event.signal,
+            since=None if event.since is None else min(event.since, self._now),
         )
         self._placed(placed, subject)
         return position

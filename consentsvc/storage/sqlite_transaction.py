@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from consentsvc.domain.consent import Consent, Standing, fold, fold_standing
-from consentsvc.domain.encoding import SALT_BYTES
+from consentsvc.domain.encoding import SALT_BYTES, read_header
 from consentsvc.domain.events import STANDINGS, Event, EventKind, NewEvent, NoticeRef
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
@@ -83,6 +83,13 @@ class SqliteTransaction:
             self._connection, self._keyring, self._pseudonyms[subject], purpose, after
         )
 
+    def holds_from(self, position: Position) -> Instant:
+        """See `Transaction.holds_from`."""
+        (header,) = self._connection.execute(
+            "SELECT header FROM event WHERE position = ?", (position,)
+        ).fetchone()
+        return read_header(header).event.holds_from
+
     def append(self, event: NewEvent) -> Position:
         """See `Transaction.append`."""
         personal = event.personal
@@ -97,6 +104,7 @@ class SqliteTransaction:
             event.refers_to,
             personal,
             event.signal,
+            since=None if event.since is None else min(event.since, self._now),
         )
         # What can be refused comes first: a scope that is none, a notice that was never published.
         # Whatever the work does with the exception, there is neither an event nor a state then.

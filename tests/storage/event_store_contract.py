@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NoReturn
 
@@ -279,6 +280,37 @@ class EventStoreContract(ScopedContract, TreeContract, CheckpointContract, Erasu
             first,
             add(first, timedelta(minutes=1)),
         ]
+
+    async def test_what_is_imported_runs_from_when_it_happened(
+        self, store: EventStore, clock: FakeClock
+    ) -> None:
+        """States have the time at which it happened elsewhere, but for one that is yet to come."""
+        now, earlier = clock.now, add(clock.now, timedelta(days=-400))
+        later = add(clock.now, timedelta(days=1))
+
+        def work(transaction: Transaction) -> list[Instant]:
+            for since, purpose in ((earlier, NEWSLETTER), (later, PROFILING), (None, STATISTICS)):
+                transaction.append(replace(given(ANNA, purpose), since=since))
+            return [transaction.holds_from(Position(position)) for position in (1, 2, 3)]
+
+        held = await store.write(work, {ANNA})
+        _, found = await store.subject_record(ANNA)
+        assert found
+        chosen = [one.choice and one.choice.recorded_at for one in found.consents.values()]
+
+        assert held == [earlier, now, now]
+        assert dict(zip(found.consents, chosen, strict=True)) == {
+            NEWSLETTER: earlier,
+            PROFILING: now,
+            STATISTICS: now,
+        }
+        assert [one.since for one in await everything(store)] == [earlier, now, None]
+        assert {one.recorded_at for one in await everything(store)} == {now}
+        assert await store.due({NEWSLETTER: earlier, PROFILING: earlier}, earlier, 100) == [
+            Due(ANNA, NEWSLETTER)
+        ]
+        past = (await store.records([Question(NEWSLETTER, [ANNA])], earlier)).answers
+        assert past[0][0].consent.choice is None
 
     # --- repeated requests -------------------------------------------------------------------
 

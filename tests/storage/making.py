@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
 from consentsvc.domain.consent import (
@@ -26,7 +27,7 @@ from consentsvc.domain.events import (
     Signal,
 )
 from consentsvc.domain.identifiers import START, CallerId, Position, PurposeId, RequestId, SubjectId
-from consentsvc.domain.instants import Instant
+from consentsvc.domain.instants import Instant, add
 from consentsvc.domain.publication import choices
 from consentsvc.domain.publication.choices import Choices, Sayings
 from consentsvc.domain.scope import (
@@ -172,6 +173,7 @@ async def a_life(
     await publish(store, known)
     subjects = [SubjectId(f"customer:{number}") for number in range(people)]
     chance = random.Random(seed)
+    imports = random.Random(f"{seed} imports")
     notices = {
         purpose: [
             NoticeRef(one.version, one.locale, one.sha256)
@@ -184,9 +186,8 @@ async def a_life(
         for _ in range(chance.randint(1, 3)):
             subject = chance.choice(subjects)
             if chance.random() < 0.4:
-                transaction.append(
-                    _about_publication(transaction, chance, subject, notices[PUBLICATION])
-                )
+                said = _about_publication(transaction, chance, subject, notices[PUBLICATION])
+                transaction.append(_perhaps_imported(imports, said, transaction.now))
                 continue
             kind = chance.choice(_SUBJECT_KINDS)
             purpose = chance.choice([NEWSLETTER, PROFILING, STATISTICS])
@@ -196,20 +197,19 @@ async def a_life(
             if kind is EventKind.CONSENT_EXPIRED:
                 refers_to = next((one.position for one in (choice, asked) if one), None)
             notice = chance.choice([None, *notices[purpose]]) if kind in _WITH_NOTICE else None
-            transaction.append(
-                event(
-                    kind,
-                    subject,
-                    None if kind in _OF_NO_PURPOSE else purpose,
-                    notice=notice,
-                    refers_to=refers_to,
-                    signal=(
-                        Signal.GLOBAL_PRIVACY_CONTROL
-                        if kind is EventKind.OBJECTION_RAISED and chance.random() < 0.5
-                        else None
-                    ),
-                )
+            happened = event(
+                kind,
+                subject,
+                None if kind in _OF_NO_PURPOSE else purpose,
+                notice=notice,
+                refers_to=refers_to,
+                signal=(
+                    Signal.GLOBAL_PRIVACY_CONTROL
+                    if kind is EventKind.OBJECTION_RAISED and chance.random() < 0.5
+                    else None
+                ),
             )
+            transaction.append(_perhaps_imported(imports, happened, transaction.now))
             transaction.remember(
                 request(id=f"request-{transaction.head}"), subject, b"the first answer"
             )
@@ -217,6 +217,12 @@ async def a_life(
     for _ in range(requests):
         clock.advance(timedelta(seconds=chance.choice([-30, 0, 1, 60])))
         await store.write(work, subjects)
+
+
+def _perhaps_imported(chance: random.Random, event: NewEvent, now: Instant) -> NewEvent:
+    if chance.random() < 0.8:
+        return event
+    return replace(event, since=add(now, timedelta(days=chance.choice([-400, -20, -1, 1]))))
 
 
 def _about_publication(

@@ -22,6 +22,7 @@ from consentsvc.domain.events import (
     Evidence,
     NoticeRef,
     Personal,
+    Provenance,
     PublicationReport,
     ReportOutcome,
     RevocationReason,
@@ -88,6 +89,21 @@ def placed(kind: EventKind) -> Event:
 CASES = {kind.value: placed(kind) for kind in EventKind}
 CASES["consent_given.scoped"] = replace(
     CASES["consent_given"], personal=replace(PERSONAL, scope=SCOPE)
+)
+
+CASES["consent_given.imported"] = replace(
+    CASES["consent_given"],
+    since=Instant(1_741_000_000_000_001),
+    personal=replace(
+        PERSONAL,
+        provenance=Provenance(
+            "crm.example/2026",
+            Actor(ActorKind.OPERATOR, ActorId("op-9")),
+            "migration",
+            "consent.example/00112233445566778899aabbccddeeff",
+            Position(7),
+        ),
+    ),
 )
 
 # --- the format does not drift -----------------------------------------------------------------
@@ -165,16 +181,26 @@ reports = st.builds(
     published=st.frozensets(st.sampled_from(ContactField)),
     code=st.none() | st.integers(-(2**31), 2**31),
 )
+actors = st.builds(Actor, st.sampled_from(ActorKind), st.none() | printable.map(ActorId))
+provenances = st.builds(
+    Provenance,
+    source=st.text(),
+    actor=actors,
+    channel=st.text(),
+    log=st.none() | st.text(),
+    position=st.none() | positions,
+)
 personals = st.builds(
     Personal,
     subject=printable.map(SubjectId),
-    actor=st.builds(Actor, st.sampled_from(ActorKind), st.none() | printable.map(ActorId)),
+    actor=actors,
     channel=st.text(),
     evidence=st.builds(Evidence, texts, texts, texts, texts, texts),
     claimed_at=st.none() | instants,
     revocation=st.none() | st.sampled_from(RevocationReason),
     scope=st.none() | st.builds(Scope, reaches, fields),
     report=st.none() | reports,
+    provenance=st.none() | provenances,
 )
 events = st.builds(
     Event,
@@ -186,6 +212,7 @@ events = st.builds(
     notice=st.none() | st.builds(NoticeRef, st.text(), st.text(), hashes),
     refers_to=st.none() | positions,
     personal=personals,
+    since=st.none() | st.integers(-(2**63), -(2**62)).map(Instant),
 ) | st.builds(
     Event,
     position=positions,

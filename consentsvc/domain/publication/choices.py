@@ -19,7 +19,7 @@ from consentsvc.domain.words import Word
 
 
 class Mark(NamedTuple):
-    """What is kept of an event that can still decide."""
+    """What is kept of an event that can still decide. `recorded_at` is its `holds_from`."""
 
     kind: EventKind
     position: Position
@@ -75,7 +75,7 @@ def fold(
 
 
 def _fold(said: Said, event: Event, *, of_consent: bool) -> Said:
-    mark = Mark(event.kind, event.position, event.recorded_at, event.notice)
+    mark = Mark(event.kind, event.position, event.holds_from, event.notice)
     match event.kind:
         case EventKind.CONSENT_GIVEN:
             return said._replace(given=mark)

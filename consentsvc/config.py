@@ -59,6 +59,9 @@ class Settings:
     of a-z, 0-9 and _, with commas between them."""
     erasure_wait_seconds: int = 60
     """How long an erasure waits for them."""
+    trusted_log_keys: Path | None = None
+    """A file with the public keys of other logs whose receipts are taken for proof when events are
+    imported: one a line, as `consentsvc proof key` prints them."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str], **given: object) -> "Settings":
@@ -202,4 +205,5 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "sweep_seconds": _positive,
     "obliged_followers": _names,
     "erasure_wait_seconds": _whole,
+    "trusted_log_keys": _file,
 }

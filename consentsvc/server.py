@@ -37,13 +37,14 @@ from consentsvc.service.erasures import Erasures
 from consentsvc.service.expiry import Sweeper
 from consentsvc.service.exports import Exports
 from consentsvc.service.following import Following
+from consentsvc.service.importing import Imports
 from consentsvc.service.links import Links
 from consentsvc.service.ports import Clock, EventStore
 from consentsvc.service.publications import Publications
 from consentsvc.service.queries import Queries
 from consentsvc.service.receipts import Receipts
 from consentsvc.service.rights import Rights
-from consentsvc.service.signing import Signer
+from consentsvc.service.signing import Signer, Verifier
 from consentsvc.storage.opening import SQLITE, open_store
 from consentsvc.storage.sqlite import SqliteEventStore
 from consentsvc.v1 import (
@@ -110,6 +111,10 @@ class CannotListen(Exception):
     """The address cannot be had, or the certificate and key are not usable."""
 
 
+class KeysUnusable(Exception):
+    """The file with the keys of trusted logs has a line that is none."""
+
+
 class Server:
     """A server that listens. Made by `started`."""
 
@@ -167,8 +172,9 @@ async def started(
     """Serves a store for as long as the block runs; leaving it ends every call at once.
 
     Raises `NoticesChanged` if the catalogue rewrites history, `CannotListen` for an address that
-    cannot be had.
+    cannot be had, `KeysUnusable` for a file of trusted keys with something else in it.
     """
+    trusted = _trusted(settings.trusted_log_keys)
     published = await notices.publish(store, catalogue)
     tokens = Tokens(store.store_id, store.secret("tokens"))
     links = Links(store.secret("links"))
@@ -214,7 +220,16 @@ async def started(
     )
     subject_rights_service_pb2_grpc.add_SubjectRightsServiceServicer_to_server(
         RightsServicer(
-            Rights(store, catalogue), erasures, Exports(store, queries, receipts, clock), tokens
+            Rights(store, catalogue),
+            erasures,
+            Exports(store, queries, receipts, clock),
+            Imports(
+                store,
+                catalogue,
+                signer.name,
+                [Verifier(signer.name, signer.public_key), *trusted],
+            ),
+            tokens,
         ),
         grpc_server,
     )
@@ -297,6 +312,20 @@ async def serve(settings: Settings, ready: Callable[[int], None] | None = None) 
 def _origin(settings: Settings, store: EventStore) -> str:
     """The name that the log signs under: its own, so that a restored one can have another."""
     return f"{settings.log_name}/{store.store_id.hex()}"
+
+
+def _trusted(file: Path | None) -> list[Verifier]:
+    if file is None:
+        return []
+    keys = []
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            keys.append(Verifier.parse(line.decode()))
+        except ValueError as error:
+            raise KeysUnusable(f"{file}, line {number}: {error}") from error
+    return keys
 
 
 def _collect_seldom() -> None:

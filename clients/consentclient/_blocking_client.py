@@ -1,6 +1,6 @@
 """The client for programs that wait."""
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +12,7 @@ from consentclient._blocking_publications import BlockingPublicationCalls
 from consentclient._blocking_queries import BlockingQueryCalls
 from consentclient._channel import Connection
 from consentclient._enums import RevocationReason
+from consentclient._imports import CHUNK, Import
 from consentclient._model import (
     SUBJECT,
     Actor,
@@ -19,6 +20,8 @@ from consentclient._model import (
     EventBatch,
     EventPage,
     ExportPart,
+    ImportCounts,
+    ImportedEvent,
     InclusionProof,
     Recorded,
     Scope,
@@ -26,6 +29,7 @@ from consentclient._model import (
     Updated,
 )
 from consentclient._retry import USUAL, Retry
+from consentclient._stream import chunks
 
 
 class BlockingEventCalls(BlockingCalls):
@@ -157,6 +161,22 @@ class BlockingRightsCalls(BlockingCalls):
                 subject_id, actor=actor, channel=channel, request_id=request_id, patience=patience
             )
         )
+
+    def import_events(
+        self,
+        events: Iterable[ImportedEvent],
+        *,
+        source: str,
+        actor: Actor,
+        channel: str,
+    ) -> ImportCounts:
+        """See `AsyncConsentClient.import_events`. The events are read on the caller's thread."""
+        importing = Import(self._connection, source, actor, channel)
+        for chunk in chunks(events, CHUNK):
+            self._background.run(importing.send(chunk))
+        if not importing.counts.written_at:
+            self._background.run(importing.send([]))
+        return importing.counts
 
     def export(
         self,

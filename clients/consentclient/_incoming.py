@@ -156,6 +156,17 @@ def erased(message: rights_messages.EraseSubjectResponse) -> model.Erased:
     )
 
 
+def import_counts(message: rights_messages.ImportEventsResponse) -> model.ImportCounts:
+    """What became of imported events."""
+    return model.ImportCounts(
+        message.recorded_count,
+        message.requested_count,
+        message.repeated_count,
+        message.skipped_count,
+        message.written_at,
+    )
+
+
 def checkpoint(message: GetCheckpointResponse) -> model.SignedCheckpoint | None:
     """A signed state of the log, None before the first."""
     if not message.checkpoint:
@@ -231,6 +242,20 @@ def _event(message: messages.ConsentEvent) -> model.ConsentEvent:
         withheld=(
             words.WITHHELD.get(message.withheld, Withheld.OTHER) if message.withheld else None
         ),
+        since_time=moment(message.since_time) if message.HasField("since_time") else None,
+        provenance=_provenance(message.provenance) if message.HasField("provenance") else None,
+    )
+
+
+def _provenance(message: messages.Provenance) -> model.Provenance:
+    return model.Provenance(
+        message.source,
+        model.Actor(
+            words.ACTORS.get(message.actor.kind, ActorKind.OTHER), message.actor.id or None
+        ),
+        message.channel,
+        message.log_origin or None,
+        message.log_position or None,
     )
 
 

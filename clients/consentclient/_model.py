@@ -294,8 +294,25 @@ class Consents:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where an imported event comes from, and who brought it.
+
+    One that was proven is at `log_position` in the log of that origin.
+    """
+
+    source: str
+    actor: Actor
+    channel: str
+    log_origin: str | None = None
+    log_position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentEvent:
-    """One thing that happened. Only `recorded_time`, by the server's clock, decides anything.
+    """One thing that happened, recorded at `recorded_time` by the server's clock.
+
+    `since_time` is there for an event that was imported: when it happened elsewhere, from where it
+    is counted for how long a consent holds. `history` and `export` show its `provenance` too.
 
     `pseudonym` stands for the subject throughout the log. It, the subject and the actor are None
     where they do not apply or are no longer available; `evidence` is shown by `history` only.
@@ -320,6 +337,8 @@ class ConsentEvent:
     report: PublicationReport | None = None
     signal: Signal | None = None
     withheld: Withheld | None = None
+    since_time: datetime | None = None
+    provenance: Provenance | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,3 +438,38 @@ class ExportPart:
     events: tuple[ConsentEvent, ...]
     receipts: tuple[str, ...]
     notices: tuple[ExportedNotice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StatedEvent:
+    """What is said to have happened elsewhere; nothing proves it. A yes becomes a request."""
+
+    subject_id: str
+    kind: EventKind
+    claimed_time: datetime
+    channel: str
+    purpose_id: str | None = None
+    notice: NoticeRef | None = None
+    actor: Actor = SUBJECT
+    evidence: Evidence | None = None
+    scope: Scope | None = None
+    revocation_reason: RevocationReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedEvent:
+    """An event of elsewhere by its id there, and the text of its receipt, or what is stated."""
+
+    import_id: str
+    told: str | StatedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class ImportCounts:
+    """What became of how many events; see `AsyncConsentClient.import_events`."""
+
+    recorded: int
+    requested: int
+    repeated: int
+    skipped: int
+    written_at: str

@@ -12,9 +12,11 @@ from consentclient._decisions import NoticeRef
 from consentclient._enums import ContactField, ContactRole, RevocationReason
 from consentsvc.v1 import consent_pb2 as messages
 from consentsvc.v1 import consent_service_pb2 as consent_messages
+from consentsvc.v1 import subject_rights_service_pb2 as rights_messages
 
 _ACTORS = {kind: value for value, kind in words.ACTORS.items()}
 _REVOCATIONS = {reason: value for value, reason in words.REVOCATIONS.items()}
+_KINDS = {kind: value for value, kind in words.KINDS.items()}
 _FIELDS = {field: value for value, field in words.FIELDS.items()}
 _ROLES = {one: value for value, one in words.ROLES.items()}
 _REPORTS = {outcome: value for value, outcome in words.REPORTS.items()}
@@ -113,6 +115,34 @@ def report(one: model.PublicationReport) -> messages.PublicationReport:
         resolved_position=one.resolved_position,
         published_fields=fields(one.published_fields),
         code=one.code,
+    )
+
+
+def imported(one: model.ImportedEvent) -> rights_messages.ImportedEvent:
+    """One event of elsewhere."""
+    if isinstance(one.told, str):
+        return rights_messages.ImportedEvent(import_id=one.import_id, receipt=one.told)
+    told = one.told
+    if told.kind not in _KINDS:
+        raise ValueError("an event of kind OTHER can only be read")
+    return rights_messages.ImportedEvent(
+        import_id=one.import_id,
+        stated=rights_messages.StatedEvent(
+            subject_id=told.subject_id,
+            kind=_KINDS[told.kind],
+            purpose_id=told.purpose_id or "",
+            notice=None if told.notice is None else _notice_ref(told.notice),
+            claimed_time=timestamp(told.claimed_time),
+            actor=actor(told.actor),
+            channel=told.channel,
+            evidence=evidence(told.evidence),
+            scope=scope(told.scope),
+            revocation_reason=(
+                messages.REVOCATION_REASON_UNSPECIFIED
+                if told.revocation_reason is None
+                else revocation(told.revocation_reason)
+            ),
+        ),
     )
 
 

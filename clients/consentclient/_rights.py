@@ -1,6 +1,6 @@
 """SubjectRightsService: what the law gives a person beyond their choices."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 
 import grpc
 
@@ -10,15 +10,19 @@ from consentclient import _statuses as statuses
 from consentclient._channel import Calls, in_our_words, read
 from consentclient._enums import RevocationReason
 from consentclient._errors import AnswerNotUnderstood
+from consentclient._imports import CHUNK, Import
 from consentclient._model import (
     SUBJECT,
     Actor,
     Erased,
     ExportPart,
+    ImportCounts,
+    ImportedEvent,
     Recorded,
     Scope,
     Updated,
 )
+from consentclient._stream import in_chunks
 from consentsvc.v1 import subject_rights_service_pb2 as messages
 
 
@@ -151,6 +155,29 @@ class RightsCalls(Calls):
             incoming.erased,
             patience,
         )
+
+    async def import_events(
+        self,
+        events: Iterable[ImportedEvent] | AsyncIterable[ImportedEvent],
+        *,
+        source: str,
+        actor: Actor,
+        channel: str,
+    ) -> ImportCounts:
+        """Takes over events of elsewhere, those of one subject in the order they happened in.
+
+        Counts those that were recorded as they were; consents that nothing proves and that became
+        requests; those that had been imported before, also by an attempt whose answer was lost; and
+        those that were passed over, as something newer stands or nothing would change. One that was
+        cut is sent again whole. Of an error, `accepted_events` in its metadata tells how many events
+        there were in the messages before, and a field's path the place in its message.
+        """
+        importing = Import(self._connection, source, actor, channel)
+        async for chunk in in_chunks(events, CHUNK):
+            await importing.send(chunk)
+        if not importing.counts.written_at:
+            await importing.send([])
+        return importing.counts
 
     async def export(
         self,

@@ -13,7 +13,7 @@ from collections.abc import (
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 
@@ -26,6 +26,7 @@ from consentclient._errors import ConsentError
 from consentclient._retry import Attempts
 from consentsvc.v1 import consent_query_service_pb2 as query_messages
 
+T = TypeVar("T")
 Request = query_messages.StreamCheckConsentsRequest
 Response = query_messages.StreamCheckConsentsResponse
 
@@ -155,7 +156,7 @@ async def in_step(
     async def feed() -> None:
         try:
             await free.acquire()
-            async for chunk in _in_chunks(subjects, questions.chunk):
+            async for chunk in in_chunks(subjects, questions.chunk):
                 asked.put_nowait(asyncio.create_task(conversation.ask(chunk)))
                 await free.acquire()
         finally:
@@ -189,16 +190,15 @@ async def one_by_one(
                 yield one
 
 
-async def _in_chunks(
-    subjects: Iterable[str] | AsyncIterable[str], size: int
-) -> AsyncIterator[list[str]]:
-    if not isinstance(subjects, AsyncIterable):
-        for chunk in chunks(subjects, size):
+async def in_chunks(items: Iterable[T] | AsyncIterable[T], size: int) -> AsyncIterator[list[T]]:
+    """Cuts a list of any length; reads no further than the chunk that was asked for."""
+    if not isinstance(items, AsyncIterable):
+        for chunk in chunks(items, size):
             yield chunk
         return
     chunk = []
-    async for subject in subjects:
-        chunk.append(subject)
+    async for item in items:
+        chunk.append(item)
         if len(chunk) == size:
             yield chunk
             chunk = []
@@ -206,10 +206,10 @@ async def _in_chunks(
         yield chunk
 
 
-def chunks(subjects: Iterable[str], size: int) -> Iterator[list[str]]:
+def chunks(items: Iterable[T], size: int) -> Iterator[list[T]]:
     """Cuts a list of any length; reads no further than the chunk that was asked for."""
-    if isinstance(subjects, str):
+    if isinstance(items, str):
         raise TypeError("subject_ids must be a list of subjects, not one")
-    iterator = iter(subjects)
+    iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk

@@ -31,6 +31,7 @@ _HELP = {
     "sweep_seconds": "How often consents and requests that ran out are looked for.",
     "obliged_followers": "Followers that have to act before a person is forgotten: NAME,NAME...",
     "erasure_wait_seconds": "How long an erasure waits for them.",
+    "trusted_log_keys": "Keys of other logs whose receipts count in an import, one a line.",
 }
 _METAVAR = {
     "listen": "HOST:PORT",
@@ -100,7 +101,13 @@ def serve(port_file: Path | None, **given: object) -> None:
         uvloop.run(server.serve(settings, ready))
     except (CatalogueInvalid, ProfilesInvalid) as error:
         raise Ended(Exit.CONFIG, *map(str, error.mistakes)) from error
-    except (StoreRefused, NoticesChanged, CannotSign, server.CannotListen) as error:
+    except (
+        StoreRefused,
+        NoticesChanged,
+        CannotSign,
+        server.CannotListen,
+        server.KeysUnusable,
+    ) as error:
         raise Ended(Exit.CONFIG, str(error)) from error
     except OSError as error:
         raise Ended(

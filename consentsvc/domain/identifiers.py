@@ -28,6 +28,7 @@ _PURPOSE = re.compile(r"(?:[a-z][a-z0-9_]{0,62}\.)?[a-z][a-z0-9_]{0,62}")
 _LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?!\d+$){_LABEL}")  # an address of numbers is no name
 _LONGEST_NAME = 253
+_SOURCE = re.compile(r"[a-z0-9_.:/-]{1,64}")
 _REQUEST = re.compile(r"[\x21-\x7e]{1,128}")
 
 
@@ -44,6 +45,20 @@ def actor_id(value: str, field: str = "actor.id") -> ActorId:
 def request_id(value: str, field: str = "request_id") -> RequestId:
     """Accepts 1 to 128 characters of printable ASCII without spaces."""
     return RequestId(_match(_REQUEST, value, field, "1 to 128"))
+
+
+def import_id(value: str, field: str = "import_id") -> str:
+    """Accepts 1 to 128 characters of printable ASCII without spaces."""
+    return _match(_REQUEST, value, field, "1 to 128")
+
+
+def source(value: str, field: str = "source") -> str:
+    """Accepts 1 to 64 characters of a-z, 0-9, _, ., :, / and -."""
+    if not _SOURCE.fullmatch(value):
+        raise InvalidRequest.field(
+            field, "must be 1 to 64 characters of a-z, 0-9, _, ., :, / and -"
+        )
+    return value
 
 
 def contact_id(value: str, field: str = "contact_id") -> ContactId:

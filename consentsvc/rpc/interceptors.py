@@ -7,7 +7,7 @@ import asyncio
 import inspect
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
@@ -23,6 +23,10 @@ _log = structlog.get_logger(__name__)
 
 # A caller without a deadline must not hold a worker for ever; a caller with one decides itself.
 UNARY_SECONDS = 60.0
+
+# Far longer than it takes to throw away what a caller has under way, and short for one that waits
+# for the answer before it goes on.
+_HEARING_OUT = 2.0
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -65,6 +69,9 @@ class Door(grpc.aio.ServerInterceptor):
         if method.rpartition("/")[0].strip("/") not in self._services:
             return self._limited(handler, method)
         parse = _tolerant(handler.request_deserializer)
+        if handler.request_streaming and not handler.response_streaming:
+            answer = self._gathering(handler.stream_unary, method)
+            return grpc.stream_unary_rpc_method_handler(answer, parse, handler.response_serializer)
         if handler.request_streaming:
             answer = self._streaming(handler.stream_stream, method, both=True)
             return grpc.stream_stream_rpc_method_handler(answer, parse, handler.response_serializer)
@@ -98,6 +105,17 @@ class Door(grpc.aio.ServerInterceptor):
                         async for response in responses:
                             yield response
             except Exception as error:  # noqa: BLE001 - the last place that can hold it back
+                await _refuse(context, error, method)
+
+        return answer
+
+    def _gathering(self, behaviour: Any, method: str) -> Any:
+        async def answer(requests: Any, context: Context) -> Any:
+            try:
+                with self._under_way(), self._streams.admit(caller(context).share):
+                    return await behaviour(self._admitted(requests, context), context)
+            except Exception as error:  # noqa: BLE001 - the last place that can hold it back
+                await _hear_out(requests)
                 await _refuse(context, error, method)
 
         return answer
@@ -146,6 +164,18 @@ class Door(grpc.aio.ServerInterceptor):
     def _admit(self, context: Context) -> None:
         if self._rate is not None:
             self._rate.admit(caller(context).share)
+
+
+async def _hear_out(requests: Any) -> None:
+    """Takes what is still being sent, for a while.
+
+    A caller's library that is writing when the call ends puts INTERNAL in the place of the status
+    (grpc/grpc#36066), and nobody would know what was wrong with which message.
+    """
+    with suppress(Exception):
+        async with asyncio.timeout(_HEARING_OUT):
+            async for _ in requests:
+                pass
 
 
 def _tolerant(parse: Any) -> Any:

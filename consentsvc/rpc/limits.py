@@ -15,6 +15,7 @@ MAX_BATCH = 10_000
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_CHANGES = 100
 MAX_PURPOSES = 100
+MAX_IMPORTED = 100
 
 # A registrar's service holds a watch or two for each of its processes.
 MAX_STREAMS = 100

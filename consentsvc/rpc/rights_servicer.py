@@ -6,15 +6,16 @@ from itertools import zip_longest
 from typing import Any, Protocol
 
 from consentsvc.domain import identifiers
-from consentsvc.domain.errors import InvalidRequest
+from consentsvc.domain.errors import Error, InvalidRequest
 from consentsvc.domain.events import Actor
 from consentsvc.domain.identifiers import PurposeId, SubjectId
-from consentsvc.rpc import scopes, translate
+from consentsvc.rpc import importing, scopes, translate
 from consentsvc.rpc.limits import MAX_PURPOSES, refuse_large, refuse_repeats
 from consentsvc.rpc.tokens import Kind, Tokens
 from consentsvc.rpc.writing import Write, request_of
 from consentsvc.service.erasures import Erasures
 from consentsvc.service.exports import Exports, Part
+from consentsvc.service.importing import Imports, Whence
 from consentsvc.service.ports import KeptProof
 from consentsvc.service.requests import Effect, Written
 from consentsvc.service.rights import Instruction, Rights
@@ -38,11 +39,17 @@ class RightsServicer(SubjectRightsServiceServicer):
     """Carries out what the law gives a person beyond their choices."""
 
     def __init__(
-        self, rights: Rights, erasures: Erasures, exports: Exports, tokens: Tokens
+        self,
+        rights: Rights,
+        erasures: Erasures,
+        exports: Exports,
+        imports: Imports,
+        tokens: Tokens,
     ) -> None:
         self._rights = rights
         self._erasures = erasures
         self._exports = exports
+        self._imports = imports
         self._tokens = tokens
 
     async def RestrictProcessing(
@@ -133,6 +140,32 @@ class RightsServicer(SubjectRightsServiceServicer):
         async with aclosing(export) as parts:
             async for part in parts:
                 yield self._exported(instruction.subject, part)
+
+    async def ImportEvents(
+        self, request_iterator: AsyncIterator[messages.ImportEventsRequest], context: Any
+    ) -> messages.ImportEventsResponse:
+        """See the proto."""
+        counted = await self._imports.begin()
+        whence: Whence | None = None
+        try:
+            async for request in request_iterator:
+                if whence is None:
+                    whence = importing.whence(request, context)
+                    continue
+                told = await self._imports.record(whence, importing.events(request))
+                counted = counted.followed_by(told)
+        except Error as error:
+            error.facts["accepted_events"] = str(counted.events)
+            raise
+        if whence is None:
+            raise InvalidRequest.field("header", "must come first", accepted_events="0")
+        return messages.ImportEventsResponse(
+            recorded_count=counted.recorded,
+            requested_count=counted.requested,
+            repeated_count=counted.repeated,
+            skipped_count=counted.skipped,
+            written_at=self._tokens.make(Kind.FRESHNESS, counted.written_at),
+        )
 
     def _exported(self, subject: SubjectId, part: Part) -> messages.ExportSubjectResponse:
         response = messages.ExportSubjectResponse(

@@ -19,6 +19,7 @@ from consentsvc.domain.events import (
     EventKind,
     Evidence,
     NoticeRef,
+    Provenance,
     PublicationReport,
     ReportOutcome,
     RevocationReason,
@@ -167,21 +168,32 @@ def change(message: consent_messages.ConsentChange, field: str) -> Change:
             if message.expected_position < 0:
                 raise InvalidRequest.field("expected_position", "must be 0 or a position")
             expected = Position(message.expected_position)
-        notice = _shown(message.notice) if message.HasField("notice") else None
+        notice = shown(message.notice) if message.HasField("notice") else None
     except InvalidRequest as error:
         raise error.within(field) from error
     return Change(action, PurposeId(message.purpose_id), notice, expected, scope)
 
 
-def revocation(value: messages.RevocationReason.ValueType) -> RevocationReason:
+def revocation(
+    value: messages.RevocationReason.ValueType, field: str = "reason"
+) -> RevocationReason:
     """Accepts a known reason."""
     reason = _REVOCATIONS.get(value)
     if reason is None:
-        raise InvalidRequest.field("reason", "must say why")
+        raise InvalidRequest.field(field, "must say why")
     return reason
 
 
-def _shown(message: messages.NoticeRef) -> ShownNotice:
+def kind(value: messages.EventKind.ValueType, field: str) -> EventKind:
+    """Accepts a known kind."""
+    for known, number in _KINDS.items():
+        if number == value:
+            return known
+    raise InvalidRequest.field(field, "must say what happened")
+
+
+def shown(message: messages.NoticeRef) -> ShownNotice:
+    """Accepts the name of a notice, and its hash or none."""
     for name in ("version", "locale"):
         if not getattr(message, name):
             raise InvalidRequest.field(f"notice.{name}", "must not be empty")
@@ -336,6 +348,8 @@ def event(one: Event, *, with_evidence: bool = False) -> messages.ConsentEvent:
         message.signal = _SIGNALS[one.signal]
     if one.withheld is not None:
         message.withheld = _WITHHELD[one.withheld]
+    if one.since is not None:
+        message.since_time.CopyFrom(timestamp(one.since))
     personal = one.personal
     if personal is not None:
         message.subject_id = personal.subject
@@ -351,10 +365,22 @@ def event(one: Event, *, with_evidence: bool = False) -> messages.ConsentEvent:
         if personal.report is not None:
             message.scope.CopyFrom(scopes.reach_out(personal.report.reach))
             message.report.CopyFrom(_report(personal.report))
+        if with_evidence and personal.provenance is not None:
+            message.provenance.CopyFrom(_provenance(personal.provenance))
         if with_evidence and personal.evidence != Evidence():
             for name in Evidence.__slots__:
                 setattr(message.evidence, name, getattr(personal.evidence, name) or "")
     return message
+
+
+def _provenance(one: Provenance) -> messages.Provenance:
+    return messages.Provenance(
+        source=one.source,
+        actor=messages.Actor(kind=_ACTORS_OUT[one.actor.kind], id=one.actor.id or ""),
+        channel=one.channel,
+        log_origin=one.log or "",
+        log_position=one.position or 0,
+    )
 
 
 def _report(one: PublicationReport) -> messages.PublicationReport:

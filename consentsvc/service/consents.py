@@ -215,7 +215,7 @@ class Consents:
                 raise InvalidRequest.field(f"{field}.notice", "must name the notice that was shown")
             return _Planned(change, purpose, None)
         try:
-            return _Planned(change, purpose, _known_notice(purpose, change.notice))
+            return _Planned(change, purpose, known_notice(purpose, change.notice))
         except UnknownNotice as error:
             if change.action in NEEDS_NOTICE:
                 raise error.within(field) from None
@@ -257,7 +257,8 @@ class Consents:
         return found[0].subject if found else None
 
 
-def _known_notice(purpose: Purpose, shown: ShownNotice) -> NoticeRef:
+def known_notice(purpose: Purpose, shown: ShownNotice) -> NoticeRef:
+    """The notice of the purpose that was shown; raises `UnknownNotice`."""
     notice = purpose.notice(shown.version, shown.locale)
     if shown.sha256 is not None and shown.sha256 != notice.sha256:
         raise UnknownNotice.field("notice.sha256", "is not the hash of that notice")

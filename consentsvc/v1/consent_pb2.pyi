@@ -949,7 +949,7 @@ class Choice(_message.Message):
     """Whether an event has recorded that this consent passed its validity."""
     @_builtins.property
     def recorded_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was recorded."""
+        """When it was recorded; of an event that was imported, its `since_time`."""
 
     @_builtins.property
     def notice(self) -> Global___NoticeRef:
@@ -988,7 +988,7 @@ class PendingRequest(_message.Message):
     """Whether an event has recorded that it ran out."""
     @_builtins.property
     def recorded_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was recorded. It runs out 30 × 24 hours later."""
+        """When it was recorded, or the event's `since_time`. It runs out 30 × 24 hours later."""
 
     @_builtins.property
     def notice(self) -> Global___NoticeRef:
@@ -1057,7 +1057,9 @@ class Consent(_message.Message):
 
     @_builtins.property
     def objection_recorded_time(self) -> _timestamp_pb2.Timestamp:
-        """When the objection that stands was recorded; unset if none does, or its position is 0."""
+        """When the objection that stands was recorded, or the event's `since_time`; unset if none does, or
+        its position is 0.
+        """
 
     def __init__(
         self,
@@ -1143,6 +1145,8 @@ class ConsentEvent(_message.Message):
     REPORT_FIELD_NUMBER: _builtins.int
     SIGNAL_FIELD_NUMBER: _builtins.int
     WITHHELD_FIELD_NUMBER: _builtins.int
+    SINCE_TIME_FIELD_NUMBER: _builtins.int
+    PROVENANCE_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The place in the log: 1, 2, 3 and so on, without gaps, in commit order."""
     kind: Global___EventKind.ValueType
@@ -1168,7 +1172,9 @@ class ConsentEvent(_message.Message):
     """
     @_builtins.property
     def recorded_time(self) -> _timestamp_pb2.Timestamp:
-        """When, by the server's clock; never before the previous event's. The only time that decides."""
+        """When, by the server's clock; never before the previous event's. The only time that decides, but
+        for `since_time`.
+        """
 
     @_builtins.property
     def claimed_time(self) -> _timestamp_pb2.Timestamp:
@@ -1196,6 +1202,16 @@ class ConsentEvent(_message.Message):
     def report(self) -> Global___PublicationReport:
         """Of PUBLICATION_REPORTED; unset for every other kind."""
 
+    @_builtins.property
+    def since_time(self) -> _timestamp_pb2.Timestamp:
+        """Of an event that was imported, when it happened elsewhere, never after `recorded_time`; unset for
+        every other one. For how long a consent or a request holds is counted from here.
+        """
+
+    @_builtins.property
+    def provenance(self) -> Global___Provenance:
+        """Where an imported event comes from. Sent with the evidence only."""
+
     def __init__(
         self,
         *,
@@ -1216,16 +1232,58 @@ class ConsentEvent(_message.Message):
         report: Global___PublicationReport | None = ...,
         signal: Global___Signal.ValueType = ...,
         withheld: Global___Withheld.ValueType = ...,
+        since_time: _timestamp_pb2.Timestamp | None = ...,
+        provenance: Global___Provenance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "claimed_time", b"claimed_time", "evidence", b"evidence", "notice", b"notice", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "scope", b"scope"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "claimed_time", b"claimed_time", "evidence", b"evidence", "notice", b"notice", "provenance", b"provenance", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "scope", b"scope", "since_time", b"since_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "revocation_reason", b"revocation_reason", "scope", b"scope", "signal", b"signal", "subject_id", b"subject_id", "withheld", b"withheld"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "provenance", b"provenance", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "revocation_reason", b"revocation_reason", "scope", b"scope", "signal", b"signal", "since_time", b"since_time", "subject_id", b"subject_id", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__refers_to: _TypeAlias = _typing.Literal["refers_to"]  # noqa: Y015
     _WhichOneofArgType__refers_to: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__refers_to) -> _WhichOneofReturnType__refers_to | None: ...
 
 Global___ConsentEvent: _TypeAlias = ConsentEvent  # noqa: Y015
+
+@_typing.final
+class Provenance(_message.Message):
+    """Where an imported event comes from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SOURCE_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    LOG_ORIGIN_FIELD_NUMBER: _builtins.int
+    LOG_POSITION_FIELD_NUMBER: _builtins.int
+    source: _builtins.str
+    """The name that its importer has for it."""
+    channel: _builtins.str
+    """Through which channel."""
+    log_origin: _builtins.str
+    """The origin of the log that has proven it by a receipt; empty if nothing has."""
+    log_position: _builtins.int
+    """Its position in that log; 0 if nothing has proven it."""
+    @_builtins.property
+    def actor(self) -> Global___Actor:
+        """Who imported it."""
+
+    def __init__(
+        self,
+        *,
+        source: _builtins.str = ...,
+        actor: Global___Actor | None = ...,
+        channel: _builtins.str = ...,
+        log_origin: _builtins.str = ...,
+        log_position: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "channel", b"channel", "log_origin", b"log_origin", "log_position", b"log_position", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Provenance: _TypeAlias = Provenance  # noqa: Y015
 
 @_typing.final
 class Consistency(_message.Message):

@@ -666,3 +666,214 @@ class KeptProof(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___KeptProof: _TypeAlias = KeptProof  # noqa: Y015
+
+@_typing.final
+class ImportEventsRequest(_message.Message):
+    """A part of an import: the first has the header, the others have events."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def header(self) -> Global___ImportHeader:
+        """What is true of all events. In the first message, and in no other."""
+
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___ImportedEvent]:
+        """The events: 1 to 100. More are RESOURCE_EXHAUSTED."""
+
+    def __init__(
+        self,
+        *,
+        header: Global___ImportHeader | None = ...,
+        events: _abc.Iterable[Global___ImportedEvent] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["header", b"header"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events", "header", b"header"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportEventsRequest: _TypeAlias = ImportEventsRequest  # noqa: Y015
+
+@_typing.final
+class ImportHeader(_message.Message):
+    """Who imports, and from where."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTOR_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    channel: _builtins.str
+    """Through which channel it comes: 1 to 32 characters of a-z, 0-9 and _, such as `migration`."""
+    source: _builtins.str
+    """A name for where the events come from, such as `crm.example/2026`: 1 to 64 characters of a-z,
+    0-9, _, ., :, / and -.
+    """
+    @_builtins.property
+    def actor(self) -> _consent_pb2.Actor:
+        """Who answers for the import. Not a subject."""
+
+    def __init__(
+        self,
+        *,
+        actor: _consent_pb2.Actor | None = ...,
+        channel: _builtins.str = ...,
+        source: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "channel", b"channel", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportHeader: _TypeAlias = ImportHeader  # noqa: Y015
+
+@_typing.final
+class ImportedEvent(_message.Message):
+    """One event, with what proves it or by the caller's word."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPORT_ID_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
+    STATED_FIELD_NUMBER: _builtins.int
+    import_id: _builtins.str
+    """What the event is known by in its source: 1 to 128 characters of printable ASCII without spaces."""
+    receipt: _builtins.str
+    """The text of its receipt, with the personal part. Everything comes from it."""
+    @_builtins.property
+    def stated(self) -> Global___StatedEvent:
+        """What is said to have happened."""
+
+    def __init__(
+        self,
+        *,
+        import_id: _builtins.str = ...,
+        receipt: _builtins.str = ...,
+        stated: Global___StatedEvent | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "receipt", b"receipt", "stated", b"stated"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "import_id", b"import_id", "receipt", b"receipt", "stated", b"stated"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_content: _TypeAlias = _typing.Literal["receipt", "stated"]  # noqa: Y015
+    _WhichOneofArgType_content: _TypeAlias = _typing.Literal["content", b"content"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_content) -> _WhichOneofReturnType_content | None: ...
+
+Global___ImportedEvent: _TypeAlias = ImportedEvent  # noqa: Y015
+
+@_typing.final
+class StatedEvent(_message.Message):
+    """What somebody says has happened."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    PURPOSE_ID_FIELD_NUMBER: _builtins.int
+    NOTICE_FIELD_NUMBER: _builtins.int
+    CLAIMED_TIME_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    REVOCATION_REASON_FIELD_NUMBER: _builtins.int
+    subject_id: _builtins.str
+    """The subject: 1 to 256 characters of printable ASCII without spaces."""
+    kind: _consent_pb2.EventKind.ValueType
+    """CONSENT_GIVEN or CONSENT_REQUESTED, which are recorded as CONSENT_REQUESTED; CONSENT_REFUSED,
+    CONSENT_WITHDRAWN, CONSENT_REVOKED, OBJECTION_RAISED, PROCESSING_RESTRICTED or DEATH_REPORTED. No
+    other.
+    """
+    purpose_id: _builtins.str
+    """The purpose, as in the catalogue. Empty for a restriction and a death, which concern all of them."""
+    channel: _builtins.str
+    """Where it came from: 1 to 32 characters of a-z, 0-9 and _, such as `web`."""
+    revocation_reason: _consent_pb2.RevocationReason.ValueType
+    """Why it was revoked. Needed for a revocation, refused otherwise."""
+    @_builtins.property
+    def notice(self) -> _consent_pb2.NoticeRef:
+        """The notice that was shown. Needed for a consent and for a request; where it is a no, one that is
+        not known here is left out.
+        """
+
+    @_builtins.property
+    def claimed_time(self) -> _timestamp_pb2.Timestamp:
+        """When it happened. Needed."""
+
+    @_builtins.property
+    def actor(self) -> _consent_pb2.Actor:
+        """Who caused it. Not the subject for a revocation and a death."""
+
+    @_builtins.property
+    def evidence(self) -> _consent_pb2.Evidence:
+        """How the choice was made."""
+
+    @_builtins.property
+    def scope(self) -> _consent_pb2.Scope:
+        """How far it reaches: needed for a choice or a request on a purpose that takes a scope, refused
+        otherwise.
+        """
+
+    def __init__(
+        self,
+        *,
+        subject_id: _builtins.str = ...,
+        kind: _consent_pb2.EventKind.ValueType = ...,
+        purpose_id: _builtins.str = ...,
+        notice: _consent_pb2.NoticeRef | None = ...,
+        claimed_time: _timestamp_pb2.Timestamp | None = ...,
+        actor: _consent_pb2.Actor | None = ...,
+        channel: _builtins.str = ...,
+        evidence: _consent_pb2.Evidence | None = ...,
+        scope: _consent_pb2.Scope | None = ...,
+        revocation_reason: _consent_pb2.RevocationReason.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "claimed_time", b"claimed_time", "evidence", b"evidence", "notice", b"notice", "scope", b"scope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "purpose_id", b"purpose_id", "revocation_reason", b"revocation_reason", "scope", b"scope", "subject_id", b"subject_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StatedEvent: _TypeAlias = StatedEvent  # noqa: Y015
+
+@_typing.final
+class ImportEventsResponse(_message.Message):
+    """The events are recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECORDED_COUNT_FIELD_NUMBER: _builtins.int
+    REQUESTED_COUNT_FIELD_NUMBER: _builtins.int
+    REPEATED_COUNT_FIELD_NUMBER: _builtins.int
+    SKIPPED_COUNT_FIELD_NUMBER: _builtins.int
+    WRITTEN_AT_FIELD_NUMBER: _builtins.int
+    recorded_count: _builtins.int
+    """How many events were recorded as what they were."""
+    requested_count: _builtins.int
+    """How many consents and requests that nothing proves were recorded as requests."""
+    repeated_count: _builtins.int
+    """How many had been imported before."""
+    skipped_count: _builtins.int
+    """How many were not recorded, because something newer stands or nothing would change."""
+    written_at: _builtins.str
+    """The position at which they stand, as a token for `at_least_as_fresh`."""
+    def __init__(
+        self,
+        *,
+        recorded_count: _builtins.int = ...,
+        requested_count: _builtins.int = ...,
+        repeated_count: _builtins.int = ...,
+        skipped_count: _builtins.int = ...,
+        written_at: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["recorded_count", b"recorded_count", "repeated_count", b"repeated_count", "requested_count", b"requested_count", "skipped_count", b"skipped_count", "written_at", b"written_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ImportEventsResponse: _TypeAlias = ImportEventsResponse  # noqa: Y015

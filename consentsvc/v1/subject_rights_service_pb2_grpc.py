@@ -75,6 +75,11 @@ class SubjectRightsServiceStub(object):
                 request_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.EraseSubjectRequest.SerializeToString,
                 response_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.EraseSubjectResponse.FromString,
                 _registered_method=True)
+        self.ImportEvents = channel.stream_unary(
+                '/consentsvc.v1.SubjectRightsService/ImportEvents',
+                request_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ImportEventsRequest.SerializeToString,
+                response_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ImportEventsResponse.FromString,
+                _registered_method=True)
 
 
 class SubjectRightsServiceServicer(object):
@@ -168,6 +173,36 @@ class SubjectRightsServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportEvents(self, request_iterator, context):
+        """Takes over what subjects have said elsewhere: in another log of this kind, which its receipts
+        prove, or in any other system, which nothing proves.
+
+        The first message has the header. Each one after it has up to 100 events, of which all are
+        recorded or none; those of one subject in the order in which they happened. An event holds from
+        when it happened (`ConsentEvent.since_time`): a consent given eleven months ago has eleven months
+        less left.
+
+        A receipt counts if it was signed by this log or by one of those that the service was told to
+        trust. What it proves is recorded as it is, so that somebody whose receipts are all imported,
+        where nothing was known of them, gets the same decisions. The notice is left out if it was never
+        published here: a consent is then NOTICE_SUPERSEDED. Kinds that change no consent are skipped.
+
+        What nothing proves is believed as far as it is a no: a refusal, withdrawal, revocation,
+        objection, restriction or death. A consent, or a request for one, becomes a request that the
+        subject has to confirm. What would lift an objection or a restriction is refused.
+
+        What is older than what stands does not take its place: it is skipped. So is what changes
+        nothing.
+
+        Every event is recorded once for each `import_id` in a source, and one that is proven once in
+        all: an import that was cut is sent again from its beginning. An `import_id` that was used for
+        another event is ALREADY_EXISTS. An error tells in its metadata, as `accepted_events`, how many
+        events were in the messages before; none of the message that it is about were recorded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SubjectRightsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -205,6 +240,11 @@ def add_SubjectRightsServiceServicer_to_server(servicer, server):
                     servicer.EraseSubject,
                     request_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.EraseSubjectRequest.FromString,
                     response_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.EraseSubjectResponse.SerializeToString,
+            ),
+            'ImportEvents': grpc.stream_unary_rpc_method_handler(
+                    servicer.ImportEvents,
+                    request_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ImportEventsRequest.FromString,
+                    response_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ImportEventsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -402,6 +442,33 @@ class SubjectRightsService(object):
             '/consentsvc.v1.SubjectRightsService/EraseSubject',
             consentsvc_dot_v1_dot_subject__rights__service__pb2.EraseSubjectRequest.SerializeToString,
             consentsvc_dot_v1_dot_subject__rights__service__pb2.EraseSubjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportEvents(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/consentsvc.v1.SubjectRightsService/ImportEvents',
+            consentsvc_dot_v1_dot_subject__rights__service__pb2.ImportEventsRequest.SerializeToString,
+            consentsvc_dot_v1_dot_subject__rights__service__pb2.ImportEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

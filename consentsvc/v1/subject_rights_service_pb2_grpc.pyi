@@ -75,6 +75,32 @@ class SubjectRightsServiceStub:
     Answers when all of it is done. It goes on if the caller gives up before, or the server stops; a
     repeat waits for the same end. Of somebody about whom nothing is held it records nothing.
     """
+    ImportEvents: _aio.StreamUnaryMultiCallable[_subject_rights_service_pb2.ImportEventsRequest, _subject_rights_service_pb2.ImportEventsResponse]
+    """Takes over what subjects have said elsewhere: in another log of this kind, which its receipts
+    prove, or in any other system, which nothing proves.
+
+    The first message has the header. Each one after it has up to 100 events, of which all are
+    recorded or none; those of one subject in the order in which they happened. An event holds from
+    when it happened (`ConsentEvent.since_time`): a consent given eleven months ago has eleven months
+    less left.
+
+    A receipt counts if it was signed by this log or by one of those that the service was told to
+    trust. What it proves is recorded as it is, so that somebody whose receipts are all imported,
+    where nothing was known of them, gets the same decisions. The notice is left out if it was never
+    published here: a consent is then NOTICE_SUPERSEDED. Kinds that change no consent are skipped.
+
+    What nothing proves is believed as far as it is a no: a refusal, withdrawal, revocation,
+    objection, restriction or death. A consent, or a request for one, becomes a request that the
+    subject has to confirm. What would lift an objection or a restriction is refused.
+
+    What is older than what stands does not take its place: it is skipped. So is what changes
+    nothing.
+
+    Every event is recorded once for each `import_id` in a source, and one that is proven once in
+    all: an import that was cut is sent again from its beginning. An `import_id` that was used for
+    another event is ALREADY_EXISTS. An error tells in its metadata, as `accepted_events`, how many
+    events were in the messages before; none of the message that it is about were recorded.
+    """
 
 class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Carries out what the law gives a person beyond their choices: for the data protection officer.
@@ -178,6 +204,38 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Answers when all of it is done. It goes on if the caller gives up before, or the server stops; a
         repeat waits for the same end. Of somebody about whom nothing is held it records nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def ImportEvents(
+        self,
+        request_iterator: _abc.AsyncIterator[_subject_rights_service_pb2.ImportEventsRequest],
+        context: _aio.ServicerContext[_abc.AsyncIterator[_subject_rights_service_pb2.ImportEventsRequest], _abc.Awaitable[_subject_rights_service_pb2.ImportEventsResponse]],
+    ) -> _abc.Awaitable[_subject_rights_service_pb2.ImportEventsResponse]:
+        """Takes over what subjects have said elsewhere: in another log of this kind, which its receipts
+        prove, or in any other system, which nothing proves.
+
+        The first message has the header. Each one after it has up to 100 events, of which all are
+        recorded or none; those of one subject in the order in which they happened. An event holds from
+        when it happened (`ConsentEvent.since_time`): a consent given eleven months ago has eleven months
+        less left.
+
+        A receipt counts if it was signed by this log or by one of those that the service was told to
+        trust. What it proves is recorded as it is, so that somebody whose receipts are all imported,
+        where nothing was known of them, gets the same decisions. The notice is left out if it was never
+        published here: a consent is then NOTICE_SUPERSEDED. Kinds that change no consent are skipped.
+
+        What nothing proves is believed as far as it is a no: a refusal, withdrawal, revocation,
+        objection, restriction or death. A consent, or a request for one, becomes a request that the
+        subject has to confirm. What would lift an objection or a restriction is refused.
+
+        What is older than what stands does not take its place: it is skipped. So is what changes
+        nothing.
+
+        Every event is recorded once for each `import_id` in a source, and one that is proven once in
+        all: an import that was cut is sent again from its beginning. An `import_id` that was used for
+        another event is ALREADY_EXISTS. An error tells in its metadata, as `accepted_events`, how many
+        events were in the messages before; none of the message that it is about were recorded.
         """
 
 def add_SubjectRightsServiceServicer_to_server(servicer: SubjectRightsServiceServicer, server: _aio.Server) -> None: ...

@@ -56,6 +56,7 @@ class TestReading:
             "SWEEP_SECONDS": "7",
             "OBLIGED_FOLLOWERS": "registry_sync,mailer",
             "ERASURE_WAIT_SECONDS": "0",
+            "TRUSTED_LOG_KEYS": f"{file}",
         }
         settings = Settings.read({PREFIX + name: text for name, text in environment.items()})
 
@@ -65,7 +66,7 @@ class TestReading:
         assert dataclasses.astuple(settings) == (
             *("0.0.0.0:8443", "memory:", tmp_path / "to-be-made"),
             *(file, tmp_path, "log.registrar.example/consents", file, file, file),
-            *(True, 0, 0, 7, ("registry_sync", "mailer"), 0),
+            *(True, 0, 0, 7, ("registry_sync", "mailer"), 0, file),
         )
 
     def test_given_over_environment(self) -> None:

@@ -48,7 +48,7 @@ class Import:
         except ConsentError as error:
             if "accepted_events" in error.metadata:
                 accepted = self._accepted() + int(error.metadata["accepted_events"])
-                error.metadata = {**error.metadata, "accepted_events": str(accepted)}
+                error.metadata["accepted_events"] = str(accepted)
             raise
         self.counts = replace(
             told,

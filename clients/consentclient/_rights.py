@@ -169,8 +169,8 @@ class RightsCalls(Calls):
         Counts those that were recorded as they were; consents that nothing proves and that became
         requests; those that had been imported before, also by an attempt whose answer was lost; and
         those that were passed over, as something newer stands or nothing would change. One that was
-        cut is sent again whole. Of an error, `accepted_events` in its metadata tells how many events
-        there were in the messages before, and a field's path the place in its message.
+        cut is sent again whole. The metadata of an error has as `accepted_events` how many events
+        came before its message; the path of a field counts from there.
         """
         importing = Import(self._connection, source, actor, channel)
         async for chunk in in_chunks(events, CHUNK):

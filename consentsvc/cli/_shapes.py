@@ -155,6 +155,15 @@ def event(one: "ConsentEvent") -> Shape:
         "report": report(one.report),
         "signal": one.signal and one.signal.value,
         "withheld": one.withheld and one.withheld.value,
+        "since_time": moment(one.since_time),
+        "provenance": one.provenance
+        and {
+            "source": one.provenance.source,
+            "actor": actor(one.provenance.actor),
+            "channel": one.provenance.channel,
+            "log_origin": one.provenance.log_origin,
+            "log_position": one.provenance.log_position,
+        },
     }
 
 

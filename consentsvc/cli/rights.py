@@ -1,11 +1,13 @@
 """`consentsvc rights`: what the law gives a person beyond their choices."""
 
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from consentsvc.cli import _printing, _shapes
+from consentsvc.cli._importing import ExportLines
 from consentsvc.cli._options import (
     Service,
     actor_option,
@@ -19,12 +21,12 @@ from consentsvc.cli._options import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from consentclient import Actor, AsyncConsentClient, Recorded, Updated
+    from consentclient import Actor, AsyncConsentClient, ImportCounts, Recorded, Updated
 
 _REASONS = ("subject_changed", "transferred_away", "legal_basis_changed", "invalid")
 
 
-@click.group(short_help="Restricts, revokes, reports a death, links, exports, erases.")
+@click.group(short_help="Restricts, revokes, reports a death, links, exports, imports, erases.")
 def rights() -> None:
     """What the data protection officer does for a person, or instead of them.
 
@@ -255,3 +257,58 @@ def export(
                     _printing.print_json(line)
 
     service.ask(exporting)
+
+
+@rights.command(name="import")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
+@click.option(
+    "--source",
+    required=True,
+    metavar="NAME",
+    help="Where the events come from: up to 64 characters of a-z, 0-9, _, ., :, / and -.",
+)
+@actor_option()
+@channel_option
+@asks_service
+def import_(
+    files: tuple[Path, ...],
+    *,
+    source: str,
+    actor: "Actor",
+    channel: str,
+    service: Service,
+    as_json: bool,
+) -> None:
+    """Takes over the events in each FILE, as `rights export --receipts` prints them.
+
+    The service has to know the key of the log that they come from (--trusted-log-keys). Each event
+    is recorded once, however often it is imported: one that was cut short is run again.
+    """
+    from consentclient import ConsentError
+
+    lines = ExportLines(files)
+
+    async def importing(client: "AsyncConsentClient") -> "ImportCounts":
+        try:
+            return await client.import_events(lines, source=source, actor=actor, channel=channel)
+        except ConsentError as error:
+            raise lines.placed(error) from None
+
+    counts = service.ask(importing)
+    _printing.one(
+        {
+            "recorded": counts.recorded,
+            "requested": counts.requested,
+            "repeated": counts.repeated,
+            "skipped": counts.skipped,
+            "withheld": lines.withheld,
+            "written_at": counts.written_at,
+        },
+        as_json=as_json,
+    )

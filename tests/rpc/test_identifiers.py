@@ -89,6 +89,15 @@ def takers() -> list[tuple[str, str, int]]:
     )
 
 
+def takers_inside() -> list[tuple[str, str, int]]:
+    """The same fields of what a request has many of."""
+    return [
+        ("ImportEvents", "events[1].import_id", 128),
+        ("ImportEvents", "events[1].stated.subject_id", 256),
+        ("ImportEvents", "events[1].stated.actor.id", 256),
+    ]
+
+
 def test_no_field_is_forgotten() -> None:
     """The lists above name every request that has such a field."""
     named = {
@@ -101,7 +110,7 @@ def test_no_field_is_forgotten() -> None:
     assert {(method, path.partition(".")[0]) for method, path, _ in takers()} == named
 
 
-@pytest.mark.parametrize(("method", "path", "longest"), takers())
+@pytest.mark.parametrize(("method", "path", "longest"), takers() + takers_inside())
 async def test_refused(wire: Wire, method: str, path: str, longest: int) -> None:
     """NUL, blanks, non-ASCII, nothing, and one character too many are refused by the field."""
     for wrong in (*WRONG.values(), "x" * (longest + 1)):
@@ -116,7 +125,7 @@ async def test_refused(wire: Wire, method: str, path: str, longest: int) -> None
         assert not wrong or wrong not in refusal.message
 
 
-@pytest.mark.parametrize(("method", "path", "longest"), takers())
+@pytest.mark.parametrize(("method", "path", "longest"), takers() + takers_inside())
 async def test_longest(wire: Wire, method: str, path: str, longest: int) -> None:
     """The longest id of the most unusual characters is taken."""
     request = good(method)
@@ -156,6 +165,7 @@ async def test_purposes(wire: Wire, wrong: str) -> None:
         ("UpdateConsents", "changes[1].purpose_id"),
         ("RevokeConsents", "purpose_ids[1]"),
         ("SyncConsents", "purpose_ids[1]"),
+        ("ImportEvents", "events[0].stated.purpose_id"),
     ):
         request = good(method)
         put(request, path, wrong)

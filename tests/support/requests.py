@@ -108,9 +108,43 @@ GOOD: dict[str, Message] = {
     "LinkSubjects": rights.LinkSubjectsRequest(other_subject_id="device:1", **_INSTRUCTION),
     "ExportSubject": rights.ExportSubjectRequest(**_INSTRUCTION),
     "EraseSubject": rights.EraseSubjectRequest(**_INSTRUCTION),
+    "ImportEvents": rights.ImportEventsRequest(
+        events=[
+            rights.ImportedEvent(
+                import_id="row-1",
+                stated=rights.StatedEvent(
+                    subject_id="anna",
+                    kind=shared.EVENT_KIND_CONSENT_GIVEN,
+                    purpose_id="newsletter",
+                    notice=shared.NoticeRef(version="1", locale="en"),
+                    claimed_time=stamp(1_750_000_000_000_000),
+                    actor=SUBJECT,
+                    channel="web",
+                    evidence=shared.Evidence(action="ticked"),
+                ),
+            ),
+            rights.ImportedEvent(
+                import_id="row-2",
+                stated=rights.StatedEvent(
+                    subject_id="ben",
+                    kind=shared.EVENT_KIND_CONSENT_REVOKED,
+                    purpose_id="profiling",
+                    claimed_time=stamp(1_750_000_000_000_000),
+                    actor=OPERATOR,
+                    channel="letter",
+                    revocation_reason=shared.REVOCATION_REASON_INVALID,
+                ),
+            ),
+        ]
+    ),
 }
 """By the method's name. All succeed on a new store but those with a token, and the
 receipt."""
+
+IMPORT_HEADER = rights.ImportEventsRequest(
+    header=rights.ImportHeader(actor=OPERATOR, channel="migration", source="crm.example/2026")
+)
+"""The first message of an import; the good request comes after it."""
 
 SERVER_STREAMING = frozenset({"WatchEvents", "SyncConsents", "ExportSubject"})
 
@@ -152,6 +186,9 @@ async def send_raw(wire: Wire, method: str, data: bytes) -> bytes:
     answer: bytes
     if method == "StreamCheckConsents":
         answer = await channel.stream_stream(path_of(method))(iter([data])).read()
+    elif method == "ImportEvents":
+        requests = iter([IMPORT_HEADER.SerializeToString(), data])
+        answer = await channel.stream_unary(path_of(method))(requests)
     elif method in SERVER_STREAMING:
         call = channel.unary_stream(path_of(method))(data)
         try:

@@ -1,7 +1,7 @@
 """An import of any length, as streams that can each be sent again."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import grpc
@@ -14,8 +14,10 @@ from consentclient._model import Actor, ImportCounts, ImportedEvent
 from consentclient._retry import Attempts
 from consentsvc.v1 import subject_rights_service_pb2 as messages
 
-# As many as the service takes in a message.
+# As many as the service takes in a message; and half of what a message may hold, because a receipt
+# with all the evidence that there can be has a hundred thousand bytes.
 _MESSAGE = 100
+_MESSAGE_BYTES = 4 * 1024 * 1024
 
 CHUNK = 1_000
 """How many events a stream has: what is held here, and sent again if the stream is cut."""
@@ -37,8 +39,7 @@ class Import:
         An error tells in `accepted_events` how many there were before, those of earlier chunks
         included.
         """
-        sent = [outgoing.imported(one) for one in events]
-        parts = [sent[at : at + _MESSAGE] for at in range(0, len(sent), _MESSAGE)]
+        parts = _parts(map(outgoing.imported, events))
         requests = [
             messages.ImportEventsRequest(header=self._header),
             *(messages.ImportEventsRequest(events=part) for part in parts),
@@ -76,3 +77,17 @@ class Import:
                     return incoming.import_counts(response)
             except grpc.aio.AioRpcError as error:
                 await attempts.pause(error, deadline)
+
+
+def _parts(events: Iterable[messages.ImportedEvent]) -> Iterator[list[messages.ImportedEvent]]:
+    """Cuts events into what fits into a message."""
+    part: list[messages.ImportedEvent] = []
+    size = 0
+    for event in events:
+        if part and (len(part) == _MESSAGE or size + event.ByteSize() > _MESSAGE_BYTES):
+            yield part
+            part, size = [], 0
+        part.append(event)
+        size += event.ByteSize()
+    if part:
+        yield part

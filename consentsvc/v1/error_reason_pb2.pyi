@@ -95,7 +95,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
           "metadata": { "purpose_id": "reseller42.newsletter" } }
     """
     ERROR_REASON_REQUEST_ID_REUSED: _ErrorReason.ValueType  # 10
-    """ALREADY_EXISTS: the request id stands for a request with other content.
+    """ALREADY_EXISTS: the request id stands for a request with other content; or the `import_id` whose
+    path the metadata has as `field`, for another event.
 
     Example:
 
@@ -273,7 +274,8 @@ Example:
       "metadata": { "purpose_id": "reseller42.newsletter" } }
 """
 ERROR_REASON_REQUEST_ID_REUSED: ErrorReason.ValueType  # 10
-"""ALREADY_EXISTS: the request id stands for a request with other content.
+"""ALREADY_EXISTS: the request id stands for a request with other content; or the `import_id` whose
+path the metadata has as `field`, for another event.
 
 Example:
 

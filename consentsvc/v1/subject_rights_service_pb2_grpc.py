@@ -28,10 +28,10 @@ if _version_not_supported:
 class SubjectRightsServiceStub(object):
     """Carries out what the law gives a person beyond their choices: for the data protection officer.
 
-    Every method takes a `request_id` as ConsentService does, is durable before it is answered,
-    succeeds without recording anything if it is so already, and can end with INVALID_ARGUMENT,
-    ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry with the same `request_id`),
-    DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
+    Every method takes a `request_id` as ConsentService does (ImportEvents an `import_id` for each
+    event), is durable before it is answered, succeeds without recording anything if it is so already,
+    and can end with INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry
+    with the same ids), DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
     """
 
     def __init__(self, channel):
@@ -85,10 +85,10 @@ class SubjectRightsServiceStub(object):
 class SubjectRightsServiceServicer(object):
     """Carries out what the law gives a person beyond their choices: for the data protection officer.
 
-    Every method takes a `request_id` as ConsentService does, is durable before it is answered,
-    succeeds without recording anything if it is so already, and can end with INVALID_ARGUMENT,
-    ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry with the same `request_id`),
-    DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
+    Every method takes a `request_id` as ConsentService does (ImportEvents an `import_id` for each
+    event), is durable before it is answered, succeeds without recording anything if it is so already,
+    and can end with INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry
+    with the same ids), DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
     """
 
     def RestrictProcessing(self, request, context):
@@ -257,10 +257,10 @@ def add_SubjectRightsServiceServicer_to_server(servicer, server):
 class SubjectRightsService(object):
     """Carries out what the law gives a person beyond their choices: for the data protection officer.
 
-    Every method takes a `request_id` as ConsentService does, is durable before it is answered,
-    succeeds without recording anything if it is so already, and can end with INVALID_ARGUMENT,
-    ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry with the same `request_id`),
-    DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
+    Every method takes a `request_id` as ConsentService does (ImportEvents an `import_id` for each
+    event), is durable before it is answered, succeeds without recording anything if it is so already,
+    and can end with INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry
+    with the same ids), DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
     """
 
     @staticmethod

@@ -15,10 +15,10 @@ GRPC_VERSION: str
 class SubjectRightsServiceStub:
     """Carries out what the law gives a person beyond their choices: for the data protection officer.
 
-    Every method takes a `request_id` as ConsentService does, is durable before it is answered,
-    succeeds without recording anything if it is so already, and can end with INVALID_ARGUMENT,
-    ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry with the same `request_id`),
-    DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
+    Every method takes a `request_id` as ConsentService does (ImportEvents an `import_id` for each
+    event), is durable before it is answered, succeeds without recording anything if it is so already,
+    and can end with INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry
+    with the same ids), DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -105,10 +105,10 @@ class SubjectRightsServiceStub:
 class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Carries out what the law gives a person beyond their choices: for the data protection officer.
 
-    Every method takes a `request_id` as ConsentService does, is durable before it is answered,
-    succeeds without recording anything if it is so already, and can end with INVALID_ARGUMENT,
-    ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry with the same `request_id`),
-    DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
+    Every method takes a `request_id` as ConsentService does (ImportEvents an `import_id` for each
+    event), is durable before it is answered, succeeds without recording anything if it is so already,
+    and can end with INVALID_ARGUMENT, ALREADY_EXISTS, RESOURCE_EXHAUSTED, UNAVAILABLE (safe to retry
+    with the same ids), DEADLINE_EXCEEDED and INTERNAL. The reasons are listed in `error_reason.proto`.
     """
 
     @_abc_1.abstractmethod

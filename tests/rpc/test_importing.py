@@ -18,6 +18,7 @@ from consentsvc.server import KeysUnusable
 from consentsvc.service.expiry import Sweeper
 from consentsvc.service.ports import EventStore
 from consentsvc.storage.opening import open_store
+from consentsvc.v1 import consent_event_service_pb2 as events
 from consentsvc.v1 import consent_pb2 as shared
 from consentsvc.v1 import subject_rights_service_pb2 as rights
 from tests.rpc import publishing
@@ -41,14 +42,23 @@ def catalogue() -> Catalogue:
 
 
 @pytest.fixture
+async def here_store(tmp_path: Path, clock: FakeClock) -> AsyncIterator[EventStore]:
+    async with open_store(f"sqlite:///{tmp_path}/here.db", clock=clock) as store:
+        yield store
+
+
+@pytest.fixture
+def stores(sqlite_store: EventStore, here_store: EventStore) -> list[EventStore]:
+    return [sqlite_store, here_store]
+
+
+@pytest.fixture
 async def here(
-    wire: Wire, tmp_path: Path, catalogue: Catalogue, clock: FakeClock
+    wire: Wire, here_store: EventStore, tmp_path: Path, catalogue: Catalogue, clock: FakeClock
 ) -> AsyncIterator[Wire]:
     """An empty service that trusts the log of the first one."""
-    async with (
-        open_store(f"sqlite:///{tmp_path}/here.db", clock=clock) as store,
-        trusting(tmp_path, catalogue, clock, await key_of(wire), store=store) as here,
-    ):
+    key = await key_of(wire)
+    async with trusting(tmp_path, catalogue, clock, key, store=here_store) as here:
         yield here
 
 
@@ -156,7 +166,7 @@ async def live(
 async def test_the_same_decisions(
     wire: Wire,
     here: Wire,
-    sqlite_store: EventStore,
+    stores: list[EventStore],
     catalogue: Catalogue,
     clock: FakeClock,
     pick: random.Random,
@@ -166,7 +176,7 @@ async def test_the_same_decisions(
 
     Now, and at any time after: what runs out does so at the same moment.
     """
-    await live(pick, wire, sqlite_store, catalogue, clock)
+    await live(pick, wire, stores[0], catalogue, clock)
     for subject in PEOPLE:
         events = await exported(wire, subject)
         answer = await bring(here, events)
@@ -175,6 +185,8 @@ async def test_the_same_decisions(
         assert (answer.requested_count, answer.repeated_count) == (0, 0)
     for days in (0, 1, 9, 15, 20, 40, 60, 400):
         clock.advance(days * DAY)
+        for store in stores if pick.random() < 0.3 else ():
+            await Sweeper(store, catalogue, clock).sweep()
         for subject in PEOPLE:
             assert await decisions(here, subject) == await decisions(wire, subject)
         assert (await bring(here, events)).repeated_count == len(events)
@@ -211,6 +223,13 @@ async def test_claimed_time_and_provenance(wire: Wire, here: Wire, clock: FakeCl
     )
     assert (told.log_origin, told.log_position) == (origin, given.outcomes[0].position)
     assert state.recorded_time == event.since_time
+    (followed,) = [
+        one
+        for one in (await here.events.ListEvents(events.ListEventsRequest())).events
+        if one.subject_id == "anna"
+    ]
+    assert followed.since_time == event.since_time
+    assert not followed.HasField("provenance")
 
 
 async def test_the_import_of_an_import(
@@ -321,6 +340,21 @@ async def test_a_yes_that_nothing_proves(here: Wire, clock: FakeClock) -> None:
     assert decision.reason == reason("PENDING_CONFIRMATION")
     assert decision.valid_until.ToMicroseconds() == clock.now
     assert await why(here) == "EXPIRED"
+
+
+async def test_a_request_that_nothing_proves(here: Wire, clock: FakeClock) -> None:
+    """Who was asked elsewhere is asked here; it takes nothing away that was said since."""
+    await here.update("ben", change("refuse", "newsletter"))
+    at = add(clock.now, -DAY)
+    asked = [
+        stated("consent_requested", at, subject=one, version="1") for one in ("anna", "ben", "anna")
+    ]
+    asked[2].import_id = "another"
+    answer = await bring(here, asked)
+
+    assert counts(answer) == (0, 2, 0, 1)
+    assert await why(here) == "PENDING_CONFIRMATION"
+    assert await why(here, subject="ben") == "REFUSED"
 
 
 @pytest.mark.parametrize(
@@ -517,6 +551,22 @@ async def test_a_text_that_was_never_shown_here(
     assert (refusal.reason, refusal.fields) == ("UNKNOWN_NOTICE", ("events[0].stated.notice",))
 
 
+async def test_a_purpose_that_is_no_more(
+    wire: Wire, tmp_path: Path, catalogue: Catalogue, clock: FakeClock
+) -> None:
+    """What is proven on a purpose that the catalogue has not is kept, as in a log of its own."""
+    kept = [one for one in catalogue.purposes.values() if one.id != catalogues.PROFILING]
+    fewer = Catalogue({one.id: one for one in kept})
+    await wire.update("anna", change("give", "profiling"), change("give", "newsletter"))
+    await wire.update("anna", change("object", "profiling"))
+    async with trusting(tmp_path, fewer, clock, await key_of(wire)) as here:
+        answer = await bring(here, await exported(wire, "anna"))
+
+        assert counts(answer) == (3, 0, 0, 1)
+        assert await why(here) == "CONSENT_GIVEN"
+    assert len(answer.written_at) > 0
+
+
 # --- what is refused ---------------------------------------------------------------------------
 
 
@@ -666,6 +716,18 @@ async def test_the_order_of_messages(here: Wire, clock: FakeClock) -> None:
     refusal = await refused(bring(here, events, at_once=101))
 
     assert refusal.reason == "BATCH_TOO_LARGE"
+
+
+async def test_faster_than_the_share_of_a_caller(
+    sqlite_store: EventStore, catalogue: Catalogue, clock: FakeClock
+) -> None:
+    """Each message counts; who is refused one is told how many events were taken before."""
+    many = [stated("consent_refused", clock.now, subject=f"s:{one}") for one in range(9)]
+    async with serving(sqlite_store, catalogue, clock, rate=3) as wire:
+        refusal = await refused(bring(wire, many, at_once=1))
+
+    assert refusal.reason == "RATE_EXCEEDED"
+    assert refusal.metadata["accepted_events"] == "2"
 
 
 async def test_no_events(here: Wire) -> None:

@@ -41,6 +41,7 @@ from consentsvc.service.links import Links
 from consentsvc.service.ports import Clock, EventStore
 from consentsvc.service.publications import Publications
 from consentsvc.service.queries import Queries
+from consentsvc.service.reads import Reads
 from consentsvc.service.receipts import Receipts
 from consentsvc.service.rights import Rights
 from consentsvc.service.signing import Signer
@@ -200,6 +201,7 @@ async def started(
             Consents(store, catalogue, profiles, links, clock),
             queries,
             receipts,
+            Reads(store),
             catalogue,
             tokens,
         ),
@@ -214,7 +216,11 @@ async def started(
     )
     subject_rights_service_pb2_grpc.add_SubjectRightsServiceServicer_to_server(
         RightsServicer(
-            Rights(store, catalogue), erasures, Exports(store, queries, receipts, clock), tokens
+            Rights(store, catalogue),
+            erasures,
+            Exports(store, queries, receipts, clock),
+            tokens,
+            clock,
         ),
         grpc_server,
     )

@@ -66,6 +66,8 @@ class EventKind(enum.Enum):
     PUBLICATION_REPORTED = "publication_reported"
     RECORD_EXPORTED = "record_exported"
     SUBJECT_ERASED = "subject_erased"
+    DIRECTIONS_RECORDED = "directions_recorded"
+    RECORD_READ = "record_read"
     OTHER = "other"
 
 
@@ -78,6 +80,17 @@ class RevocationReason(enum.Enum):
     INVALID = "invalid"
     ERASURE = "erasure"
     """The subject was being forgotten. Never given by a caller."""
+    OTHER = "other"
+
+
+class Wish(enum.Enum):
+    """What a person wants to become of their data after their death."""
+
+    ERASE = "erase"
+    KEEP = "keep"
+    """And erase afterwards: it has a date."""
+    NONE = "none"
+    """What was wished before is taken back."""
     OTHER = "other"
 
 

@@ -88,6 +88,10 @@ class EventUnknown(ConsentError):
     """The subject has no event at that position."""
 
 
+class SubjectDeceased(ConsentError):
+    """The subject's death has been reported: they cannot have asked for this since."""
+
+
 class NoticeNotPublished(ConsentError):
     """The purpose has had no notice of that version in that locale."""
 

@@ -25,6 +25,7 @@ _BY_REASON: dict[str, type[ConsentError]] = {
     "INVALID_SCOPE": errors.InvalidScope,
     "ROLE_NOT_OFFERED": errors.RoleNotOffered,
     "EVENT_UNKNOWN": errors.EventUnknown,
+    "SUBJECT_DECEASED": errors.SubjectDeceased,
     "NOTICE_NOT_PUBLISHED": errors.NoticeNotPublished,
     "LINK_UNKNOWN": errors.LinkUnknown,
     "CONFIRMATION_EXPIRED": errors.ConfirmationExpired,

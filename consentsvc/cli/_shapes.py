@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ConsentEntry,
         ConsentEvent,
         Decision,
+        Directions,
         Evidence,
         ExportPart,
         KeptProof,
@@ -155,7 +156,13 @@ def event(one: "ConsentEvent") -> Shape:
         "report": report(one.report),
         "signal": one.signal and one.signal.value,
         "withheld": one.withheld and one.withheld.value,
+        "directions": directions(one.directions),
     }
+
+
+def directions(one: "Directions | None") -> Shape | None:
+    """What is to become of somebody's data after their death."""
+    return None if one is None else {"wish": one.wish.value, "until": moment(one.until)}
 
 
 def kept_proof(one: "KeptProof") -> Shape:

@@ -15,6 +15,7 @@ from consentsvc.domain.canonical import SCHEMA, Damaged, canonical, optional, re
 from consentsvc.domain.events import (
     Actor,
     ActorKind,
+    Directions,
     Event,
     EventKind,
     Evidence,
@@ -24,6 +25,7 @@ from consentsvc.domain.events import (
     ReportOutcome,
     RevocationReason,
     Signal,
+    Wish,
 )
 from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
@@ -147,6 +149,8 @@ def _personal_fields(personal: Personal) -> dict[str, Any]:
         fields["scope"] = _scope_fields(personal.scope)
     if personal.report is not None:
         fields["report"] = _report_fields(personal.report)
+    if personal.directions is not None:
+        fields["directions"] = _directions_fields(personal.directions)
     return fields
 
 
@@ -164,6 +168,7 @@ def read_personal_part(data: bytes) -> Personal:
             revocation=optional(fields.get("revocation"), str, RevocationReason),
             scope=optional(fields.get("scope"), dict, _scope),
             report=optional(fields.get("report"), dict, _report),
+            directions=optional(fields.get("directions"), dict, _directions),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged("the personal part cannot be read") from error
@@ -247,6 +252,20 @@ def _report(fields: dict[str, Any]) -> PublicationReport:
     if _report_fields(report) != fields:
         raise ValueError("no such report")
     return report
+
+
+def _directions_fields(directions: Directions) -> dict[str, Any]:
+    fields: dict[str, Any] = {"wish": directions.wish.value}
+    if directions.until is not None:
+        fields["until"] = directions.until
+    return fields
+
+
+def _directions(fields: dict[str, Any]) -> Directions:
+    directions = Directions(Wish(fields["wish"]), optional(fields.get("until"), int, Instant))
+    if _directions_fields(directions) != fields:
+        raise ValueError("no such directions")
+    return directions
 
 
 def _notice(fields: Any) -> NoticeRef:

@@ -114,6 +114,12 @@ class EventUnknown(Error):
     reason = "EVENT_UNKNOWN"
 
 
+class SubjectDeceased(Error):
+    """The subject's death has been reported: they cannot have asked for this since."""
+
+    reason = "SUBJECT_DECEASED"
+
+
 class LinkUnknown(Error):
     """A link or confirmation token that this service did not make."""
 

@@ -209,8 +209,13 @@ class Transaction(Protocol):
         """Reads what was said at every reach of a purpose that takes a scope."""
         ...
 
-    def history(self, subject: SubjectId, purpose: PurposeId, after: Position) -> list[Event]:
-        """Reads the events of one subject and purpose past a position, in order."""
+    def history(
+        self, subject: SubjectId, purpose: PurposeId | None, after: Position
+    ) -> list[Event]:
+        """Reads the events of one subject and purpose past a position, in order.
+
+        Without a purpose, those that name none.
+        """
         ...
 
     def append(self, event: NewEvent) -> Position:

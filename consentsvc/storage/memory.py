@@ -473,7 +473,9 @@ class _Layer:
         key = (self._pseudonyms[subject], purpose)
         return dict(self._mine.sayings.get(key) or self._below.sayings.get(key, {}))
 
-    def history(self, subject: SubjectId, purpose: PurposeId, after: Position) -> list[Event]:
+    def history(
+        self, subject: SubjectId, purpose: PurposeId | None, after: Position
+    ) -> list[Event]:
         """See `Transaction.history`."""
         key = (self._pseudonyms[subject], purpose)
         events = (self._below.events + self._mine.events)[after:]

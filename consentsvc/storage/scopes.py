@@ -13,7 +13,13 @@ from consentsvc.domain.scope import Reach, Scope
 _SPEAKING = CHOICES | {EventKind.CONSENT_REQUESTED, EventKind.CONSENT_EXPIRED}
 
 STATELESS = frozenset(
-    {EventKind.PUBLICATION_REPORTED, EventKind.RECORD_EXPORTED, EventKind.SUBJECT_ERASED}
+    {
+        EventKind.PUBLICATION_REPORTED,
+        EventKind.RECORD_EXPORTED,
+        EventKind.SUBJECT_ERASED,
+        EventKind.DIRECTIONS_RECORDED,
+        EventKind.RECORD_READ,
+    }
 )
 """The kinds of a subject's events that leave every state as it is."""
 

@@ -277,13 +277,13 @@ def history(
     connection: sqlite3.Connection,
     keyring: Keyring,
     pseudonym: Pseudonym,
-    purpose: PurposeId,
+    purpose: PurposeId | None,
     after: Position,
 ) -> list[Event]:
     """Reads the events of one subject and purpose past a position, inside a transaction."""
     head, _ = last_event(connection)
     rows = connection.execute(
-        _EVENTS + "WHERE event.pseudonym = ? AND event.position > ? AND event.purpose = ?"
+        _EVENTS + "WHERE event.pseudonym = ? AND event.position > ? AND event.purpose IS ?"
         " ORDER BY event.position",
         (pseudonym, min(after, head), purpose),
     ).fetchall()

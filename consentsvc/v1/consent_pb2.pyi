@@ -215,6 +215,10 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     """The subject was forgotten. From here on nobody can tell whose events these were: each of them is
     `withheld` as ERASED, this one included.
     """
+    EVENT_KIND_DIRECTIONS_RECORDED: _EventKind.ValueType  # 16
+    """The subject said what is to become of their data after their death. Changes no consent."""
+    EVENT_KIND_RECORD_READ: _EventKind.ValueType  # 17
+    """Somebody other than the subject read what is held about them. Changes no consent."""
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """What happened. May grow: a reader skips a kind that it does not know, and keeps its cursor."""
@@ -257,6 +261,10 @@ EVENT_KIND_SUBJECT_ERASED: EventKind.ValueType  # 15
 """The subject was forgotten. From here on nobody can tell whose events these were: each of them is
 `withheld` as ERASED, this one included.
 """
+EVENT_KIND_DIRECTIONS_RECORDED: EventKind.ValueType  # 16
+"""The subject said what is to become of their data after their death. Changes no consent."""
+EVENT_KIND_RECORD_READ: EventKind.ValueType  # 17
+"""Somebody other than the subject read what is held about them. Changes no consent."""
 Global___EventKind: _TypeAlias = EventKind  # noqa: Y015
 
 class _Withheld:
@@ -1143,6 +1151,7 @@ class ConsentEvent(_message.Message):
     REPORT_FIELD_NUMBER: _builtins.int
     SIGNAL_FIELD_NUMBER: _builtins.int
     WITHHELD_FIELD_NUMBER: _builtins.int
+    DIRECTIONS_FIELD_NUMBER: _builtins.int
     position: _builtins.int
     """The place in the log: 1, 2, 3 and so on, without gaps, in commit order."""
     kind: Global___EventKind.ValueType
@@ -1196,6 +1205,10 @@ class ConsentEvent(_message.Message):
     def report(self) -> Global___PublicationReport:
         """Of PUBLICATION_REPORTED; unset for every other kind."""
 
+    @_builtins.property
+    def directions(self) -> Global___Directions:
+        """Of DIRECTIONS_RECORDED; unset for every other kind. Sent where `evidence` is."""
+
     def __init__(
         self,
         *,
@@ -1216,16 +1229,51 @@ class ConsentEvent(_message.Message):
         report: Global___PublicationReport | None = ...,
         signal: Global___Signal.ValueType = ...,
         withheld: Global___Withheld.ValueType = ...,
+        directions: Global___Directions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "claimed_time", b"claimed_time", "evidence", b"evidence", "notice", b"notice", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "scope", b"scope"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "claimed_time", b"claimed_time", "directions", b"directions", "evidence", b"evidence", "notice", b"notice", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "revocation_reason", b"revocation_reason", "scope", b"scope", "signal", b"signal", "subject_id", b"subject_id", "withheld", b"withheld"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "directions", b"directions", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "revocation_reason", b"revocation_reason", "scope", b"scope", "signal", b"signal", "subject_id", b"subject_id", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__refers_to: _TypeAlias = _typing.Literal["refers_to"]  # noqa: Y015
     _WhichOneofArgType__refers_to: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__refers_to) -> _WhichOneofReturnType__refers_to | None: ...
 
 Global___ConsentEvent: _TypeAlias = ConsentEvent  # noqa: Y015
+
+@_typing.final
+class Directions(_message.Message):
+    """What a person wants to become of their data after their death (French law 78-17, art. 85)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERASE_FIELD_NUMBER: _builtins.int
+    KEEP_UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    NONE_FIELD_NUMBER: _builtins.int
+    erase: _builtins.bool
+    """Always true: they are to be forgotten as soon as their death is reported."""
+    none: _builtins.bool
+    """Always true: what they said before is taken back, and nothing in its place."""
+    @_builtins.property
+    def keep_until_time(self) -> _timestamp_pb2.Timestamp:
+        """What is held is to be kept until then, and they are to be forgotten afterwards."""
+
+    def __init__(
+        self,
+        *,
+        erase: _builtins.bool = ...,
+        keep_until_time: _timestamp_pb2.Timestamp | None = ...,
+        none: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["erase", b"erase", "keep_until_time", b"keep_until_time", "none", b"none", "wish", b"wish"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erase", b"erase", "keep_until_time", b"keep_until_time", "none", b"none", "wish", b"wish"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_wish: _TypeAlias = _typing.Literal["erase", "keep_until_time", "none"]  # noqa: Y015
+    _WhichOneofArgType_wish: _TypeAlias = _typing.Literal["wish", b"wish"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_wish) -> _WhichOneofReturnType_wish | None: ...
+
+Global___Directions: _TypeAlias = Directions  # noqa: Y015
 
 @_typing.final
 class Consistency(_message.Message):

@@ -43,6 +43,7 @@ from consentsvc.service.publications import Publications
 from consentsvc.service.queries import Queries
 from consentsvc.service.reads import Reads
 from consentsvc.service.receipts import Receipts
+from consentsvc.service.retention import Retention
 from consentsvc.service.rights import Rights
 from consentsvc.service.signing import Signer
 from consentsvc.storage.opening import SQLITE, open_store
@@ -252,6 +253,10 @@ async def started(
         ),
         asyncio.create_task(checkpoints.run(_SIGNING_EVERY), name="checkpoints"),
         asyncio.create_task(erasures.run(_ERASING_EVERY), name="erasures"),
+        asyncio.create_task(
+            Retention(store, catalogue, clock).run(timedelta(seconds=settings.retention_seconds)),
+            name="retention",
+        ),
     ]
     address = f"{settings.listen.rpartition(':')[0]}:{port}"
     _log.info("listening", address=address, published=published)

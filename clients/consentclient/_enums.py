@@ -98,6 +98,7 @@ class Withheld(enum.Enum):
     """Why the personal part of an event is not there."""
 
     ERASED = "erased"
+    RETENTION = "retention"
     OTHER = "other"
 
 

@@ -26,6 +26,7 @@ _BY_REASON: dict[str, type[ConsentError]] = {
     "ROLE_NOT_OFFERED": errors.RoleNotOffered,
     "EVENT_UNKNOWN": errors.EventUnknown,
     "SUBJECT_DECEASED": errors.SubjectDeceased,
+    "PAST_NOT_KEPT": errors.PastNotKept,
     "NOTICE_NOT_PUBLISHED": errors.NoticeNotPublished,
     "LINK_UNKNOWN": errors.LinkUnknown,
     "CONFIRMATION_EXPIRED": errors.ConfirmationExpired,

@@ -120,6 +120,12 @@ class SubjectDeceased(Error):
     reason = "SUBJECT_DECEASED"
 
 
+class PastNotKept(Error):
+    """What was said by then is not kept any more, so that nobody can tell the answer."""
+
+    reason = "PAST_NOT_KEPT"
+
+
 class LinkUnknown(Error):
     """A link or confirmation token that this service did not make."""
 

@@ -109,6 +109,7 @@ class Withheld(Word):
     """Why the personal part of an event is not there."""
 
     ERASED = "erased"
+    RETENTION = "retention"
 
 
 class ReportOutcome(Word):

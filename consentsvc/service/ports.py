@@ -419,6 +419,21 @@ class EventStore(Protocol):
         """
         ...
 
+    async def empty_ended(
+        self, purpose: PurposeId, before: Instant, after: Pseudonym | None, limit: int
+    ) -> tuple[Pseudonym | None, int]:
+        """Empties the personal parts of events on a purpose that had ended by a moment.
+
+        Those of so many subjects past one; tells the last of them, None if there were none, and
+        how many were emptied. The events stay; whatever stands, and all that is needed to tell
+        what does, is left as it is. MUST be durable when it returns.
+        """
+        ...
+
+    async def drop_proofs(self, now: Instant) -> int:
+        """Forgets the kept proofs whose time is over by now; tells how many events they named."""
+        ...
+
     async def kept_proofs(self, subject: SubjectId) -> list[KeptProof]:
         """Reads which events are kept as an erased subject's, in the order of the purposes."""
         ...

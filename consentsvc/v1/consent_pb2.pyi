@@ -277,6 +277,8 @@ class _WithheldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Withheld.Val
     """It is there, or the event never had one."""
     WITHHELD_ERASED: _Withheld.ValueType  # 1
     """The subject was erased."""
+    WITHHELD_RETENTION: _Withheld.ValueType  # 2
+    """The event decides nothing any more, and the purpose's time of retention is over."""
 
 class Withheld(_Withheld, metaclass=_WithheldEnumTypeWrapper):
     """Why the personal part of an event is not there."""
@@ -285,6 +287,8 @@ WITHHELD_UNSPECIFIED: Withheld.ValueType  # 0
 """It is there, or the event never had one."""
 WITHHELD_ERASED: Withheld.ValueType  # 1
 """The subject was erased."""
+WITHHELD_RETENTION: Withheld.ValueType  # 2
+"""The event decides nothing any more, and the purpose's time of retention is over."""
 Global___Withheld: _TypeAlias = Withheld  # noqa: Y015
 
 class _RevocationReason:

@@ -194,6 +194,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         { "reason": "SUBJECT_DECEASED", "domain": "consentsvc", "metadata": {} }
     """
+    ERROR_REASON_PAST_NOT_KEPT: _ErrorReason.ValueType  # 23
+    """FAILED_PRECONDITION: what was said by the moment in `as_of_time` is not kept any more: the
+    purpose's time of retention is over. Nobody can tell what the answer was.
+
+    Example:
+
+        { "reason": "PAST_NOT_KEPT", "domain": "consentsvc", "metadata": {} }
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of every `google.rpc.ErrorInfo` that this service sends, without the prefix
@@ -379,5 +387,13 @@ asked for this.
 Example:
 
     { "reason": "SUBJECT_DECEASED", "domain": "consentsvc", "metadata": {} }
+"""
+ERROR_REASON_PAST_NOT_KEPT: ErrorReason.ValueType  # 23
+"""FAILED_PRECONDITION: what was said by the moment in `as_of_time` is not kept any more: the
+purpose's time of retention is over. Nobody can tell what the answer was.
+
+Example:
+
+    { "reason": "PAST_NOT_KEPT", "domain": "consentsvc", "metadata": {} }
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

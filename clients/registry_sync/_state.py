@@ -57,18 +57,25 @@ CREATE TABLE IF NOT EXISTS report (
 ) STRICT;
 """
 
-# What `applied` has besides, in the files that were made before it was needed as in new ones.
+# What a table has besides, in the files that were made before it was needed as in new ones.
 _ADDED = {
-    # Of the contact object that was told: its handle, whose contact that was, and what was told of
-    # it, which is none of its values.
-    "handle": "TEXT NOT NULL DEFAULT ''",
-    "account": "TEXT NOT NULL DEFAULT ''",
-    "facts": "TEXT NOT NULL DEFAULT ''",
-    # 1: accepted, and not in force yet
-    "pending": "INTEGER NOT NULL DEFAULT 0",
+    "due": {
+        # 1: a cursor that is to be acknowledged waits until this is done
+        "awaited": "INTEGER NOT NULL DEFAULT 0",
+    },
+    "applied": {
+        # Of the contact object that was told: its handle, whose contact that was, and what was
+        # told of it, which is none of its values.
+        "handle": "TEXT NOT NULL DEFAULT ''",
+        "account": "TEXT NOT NULL DEFAULT ''",
+        "facts": "TEXT NOT NULL DEFAULT ''",
+        # 1: accepted, and not in force yet
+        "pending": "INTEGER NOT NULL DEFAULT 0",
+    },
 }
 
 _VIEWS = """
+CREATE INDEX IF NOT EXISTS due_awaited ON due (awaited) WHERE awaited = 1;
 CREATE INDEX IF NOT EXISTS applied_of_account ON applied (account);
 -- Contact objects that may be public.
 CREATE VIEW IF NOT EXISTS standing AS
@@ -222,6 +229,19 @@ class State:
                 ((*one.thing, one.mark) for one in some),
             )
 
+    def await_due(self) -> None:
+        """Begins to wait for all that is to be done now, and for nothing that comes later."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE due SET awaited = 1 WHERE awaited = 0")
+
+    def is_awaited(self) -> bool:
+        """Whether something that is waited for is not done yet.
+
+        What has changed since counts as not done until it is done as it is now.
+        """
+        row = self._connection.execute("SELECT 1 FROM due WHERE awaited = 1 LIMIT 1").fetchone()
+        return row is not None
+
     def waiting(self) -> dict[str, int]:
         """How much is to be done, by registry."""
         rows = self._connection.execute("SELECT registry, count(*) FROM due GROUP BY registry")
@@ -259,7 +279,8 @@ class State:
                 "INSERT INTO due (kind, registry, name, mark, urgent)"
                 " SELECT kind, registry, name, (SELECT coalesce(max(mark), 0) + 1 FROM due), 0"
                 " FROM standing WHERE true"
-                " ON CONFLICT DO NOTHING"
+                # What is being looked at may have been asked about before.
+                " ON CONFLICT (kind, registry, name) DO UPDATE SET mark = excluded.mark"
             )
 
     def standing(self, account: str, contact_id: str | None = None) -> list[Thing]:
@@ -280,6 +301,13 @@ class State:
                 (*other, *thing),
             )
             _take(connection, [other], urgent=True)
+            # Whoever waits for the thing waits for what it was: that may be what is public.
+            connection.execute(
+                "UPDATE due SET awaited = 1 WHERE kind = ? AND registry = ? AND name = ?"
+                " AND EXISTS (SELECT 1 FROM due"
+                " WHERE kind = ? AND registry = ? AND name = ? AND awaited = 1)",
+                (*other, *thing),
+            )
 
     def forget(self, due: Due) -> None:
         """Notes that a thing is not there any more."""
@@ -416,10 +444,12 @@ class State:
                 self._connection.execute(statement)
 
     def _add_columns(self) -> None:
-        there = {row[1] for row in self._connection.execute("PRAGMA table_info (applied)")}
-        for name, what in _ADDED.items():
-            if name not in there:
-                self._connection.execute(f"ALTER TABLE applied ADD COLUMN {name} {what}")
+        for table, columns in _ADDED.items():
+            rows = self._connection.execute(f"PRAGMA table_info ({table})")
+            there = {row[1] for row in rows}
+            for name, what in columns.items():
+                if name not in there:
+                    self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {what}")
 
     def __exit__(
         self,

@@ -258,7 +258,8 @@ async def test_a_state_file_of_before(scene: Scene) -> None:
     await scene.settle()
     with closing(sqlite3.connect(scene.state_file)) as file:
         file.executescript(
-            "DROP VIEW standing; DROP INDEX applied_of_account;"
+            "DROP VIEW standing; DROP INDEX applied_of_account; DROP INDEX due_awaited;"
+            "ALTER TABLE due DROP COLUMN awaited;"
             + "".join(
                 f"ALTER TABLE applied DROP COLUMN {one};"
                 for one in ("handle", "account", "facts", "pending")

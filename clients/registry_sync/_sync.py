@@ -19,6 +19,7 @@ from consentclient import (
     RateExceeded,
 )
 from registry_sync._acknowledging import Acknowledgements
+from registry_sync._due import Thing
 from registry_sync._errors import (
     FollowerUnknown,
     LoginRefused,
@@ -27,7 +28,6 @@ from registry_sync._errors import (
     RegistryUnavailable,
 )
 from registry_sync._reports import Reporter
-from registry_sync._state import Thing
 from registry_sync._summary import Summary
 from registry_sync._things import Questions
 from registry_sync._worker import Worker

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from registry_sync import ContactRecord, JsonLines, State
-from registry_sync._state import CONTACT, Applied, Due, Thing
+from registry_sync._applied import Applied
+from registry_sync._due import CONTACT, Due, Thing
 from registry_sync._summary import Summary
 from registry_sync.testing import Fault, Kind, Registry, RegistryServer
 from tests.registry_sync.scene import (

@@ -4,7 +4,8 @@ import pytest
 
 from consentclient import ContactFacts, ContactKind
 from registry_sync import State
-from registry_sync._state import CONTACT, FORMER, Applied, Due, Thing
+from registry_sync._applied import Applied
+from registry_sync._due import CONTACT, FORMER, Due, Thing
 
 _THING = Thing(CONTACT, "no", "A")
 _OTHER = Thing(CONTACT, "no", "B")

@@ -113,7 +113,38 @@ async def test_the_registry_hides_first(scene: Scene) -> None:
     assert hidden == {("no", "A"): set(), ("no", "B"): {"email"}}
     assert (await _kinds(scene))[-3:] == [
         EventKind.CONSENT_REVOKED,
-        EventKind.PUBLICATION_REPORTED,  # it goes with the rest of what was theirs
+        EventKind.PUBLICATION_REPORTED,
+        EventKind.SUBJECT_ERASED,
+    ]
+
+
+async def test_the_reports_come_first(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is acknowledged before it is reported: a later report would name who is erased."""
+    await scene.has(*people("A"))
+    await scene.give("account:A", EMAIL)
+    await scene.settle()
+    report = AsyncConsentClient.report_publication
+    # For longer than it takes the service to notice an acknowledgement.
+    failures = [ConsentUnavailable("not there")] * 50
+
+    async def fails_first(client: AsyncConsentClient, *given: Any, **options: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await report(client, *given, **options)
+
+    monkeypatch.setattr(AsyncConsentClient, "report_publication", fails_first)
+    async with (
+        scene.job(follower=FOLLOWER, pause=_waits_shortly) as sync,
+        asyncio.timeout(_SECONDS),
+    ):
+        following = asyncio.create_task(sync.follow())
+        await scene.erase("account:A")
+        await ended(following)
+
+    assert failures == []
+    assert (await _kinds(scene))[-3:] == [
+        EventKind.CONSENT_REVOKED,
+        EventKind.PUBLICATION_REPORTED,
         EventKind.SUBJECT_ERASED,
     ]
 
@@ -239,8 +270,12 @@ async def test_what_hides_nobody(scene: Scene, looks: list[None]) -> None:
     await _impatient(scene)
     await scene.has(*people("A", "B"))
     await scene.say(Action.REFUSE, "account:A")
+    await scene.say(Action.OBJECT, "account:A")
     await scene.settle()
     looks.clear()
+    await scene.say(Action.WITHDRAW_OBJECTION, "account:A")
+    async for _ in scene.client.export("account:A", actor=OPERATOR, channel="letter"):
+        pass
     await scene.erase("account:A")
     sync = await scene.settle()
 

@@ -54,6 +54,8 @@ class Settings:
     """How long calls under way may go on once the server was told to stop."""
     sweep_seconds: int = 60
     """How often consents and requests that ran out are looked for."""
+    retention_seconds: int = 86_400
+    """How often personal parts are looked for whose time of retention is over."""
     obliged_followers: tuple[str, ...] = ()
     """The followers that have to act before a person is forgotten, such as `registry_sync`: names
     of a-z, 0-9 and _, with commas between them."""
@@ -203,6 +205,7 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "rate": _whole,
     "drain_seconds": _whole,
     "sweep_seconds": _positive,
+    "retention_seconds": _positive,
     "obliged_followers": _names,
     "erasure_wait_seconds": _whole,
     "trusted_log_keys": _file,

@@ -42,7 +42,9 @@ from consentsvc.service.links import Links
 from consentsvc.service.ports import Clock, EventStore
 from consentsvc.service.publications import Publications
 from consentsvc.service.queries import Queries
+from consentsvc.service.reads import Reads
 from consentsvc.service.receipts import Receipts
+from consentsvc.service.retention import Retention
 from consentsvc.service.rights import Rights
 from consentsvc.service.signing import Signer, Verifier
 from consentsvc.storage.opening import SQLITE, open_store
@@ -206,6 +208,7 @@ async def started(
             Consents(store, catalogue, profiles, links, clock),
             queries,
             receipts,
+            Reads(store),
             catalogue,
             tokens,
         ),
@@ -230,6 +233,7 @@ async def started(
                 [Verifier(signer.name, signer.public_key), *trusted],
             ),
             tokens,
+            clock,
         ),
         grpc_server,
     )
@@ -261,6 +265,10 @@ async def started(
         ),
         asyncio.create_task(checkpoints.run(_SIGNING_EVERY), name="checkpoints"),
         asyncio.create_task(erasures.run(_ERASING_EVERY), name="erasures"),
+        asyncio.create_task(
+            Retention(store, catalogue, clock).run(timedelta(seconds=settings.retention_seconds)),
+            name="retention",
+        ),
     ]
     address = f"{settings.listen.rpartition(':')[0]}:{port}"
     _log.info("listening", address=address, published=published)

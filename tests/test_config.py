@@ -54,6 +54,7 @@ class TestReading:
             "RATE": "0",
             "DRAIN_SECONDS": "0",
             "SWEEP_SECONDS": "7",
+            "RETENTION_SECONDS": "9",
             "OBLIGED_FOLLOWERS": "registry_sync,mailer",
             "ERASURE_WAIT_SECONDS": "0",
             "TRUSTED_LOG_KEYS": f"{file}",
@@ -66,7 +67,7 @@ class TestReading:
         assert dataclasses.astuple(settings) == (
             *("0.0.0.0:8443", "memory:", tmp_path / "to-be-made"),
             *(file, tmp_path, "log.registrar.example/consents", file, file, file),
-            *(True, 0, 0, 7, ("registry_sync", "mailer"), 0, file),
+            *(True, 0, 0, 7, 9, ("registry_sync", "mailer"), 0, file),
         )
 
     def test_given_over_environment(self) -> None:

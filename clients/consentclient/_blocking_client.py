@@ -16,6 +16,8 @@ from consentclient._imports import CHUNK, Import
 from consentclient._model import (
     SUBJECT,
     Actor,
+    Died,
+    Directions,
     Erased,
     EventBatch,
     EventPage,
@@ -118,11 +120,27 @@ class BlockingRightsCalls(BlockingCalls):
 
     def report_death(
         self, subject_id: str, *, actor: Actor, channel: str, request_id: str | None = None
-    ) -> Recorded:
+    ) -> Died:
         """See `AsyncConsentClient.report_death`."""
         return self._background.run(
             self._client.report_death(
                 subject_id, actor=actor, channel=channel, request_id=request_id
+            )
+        )
+
+    def direct(
+        self,
+        subject_id: str,
+        directions: Directions,
+        *,
+        actor: Actor = SUBJECT,
+        channel: str,
+        request_id: str | None = None,
+    ) -> Recorded:
+        """See `AsyncConsentClient.direct`."""
+        return self._background.run(
+            self._client.direct(
+                subject_id, directions, actor=actor, channel=channel, request_id=request_id
             )
         )
 

@@ -38,12 +38,20 @@ class BlockingConsentCalls(BlockingCalls):
         return self._background.run(self._client.get_notice(purpose_id, version, locale))
 
     def list_consents(
-        self, subject_id: str, *, at_least_as_fresh: str | None = None, with_scopes: bool = True
+        self,
+        subject_id: str,
+        *,
+        at_least_as_fresh: str | None = None,
+        with_scopes: bool = True,
+        reader: Actor | None = None,
     ) -> Consents:
         """See `AsyncConsentClient.list_consents`."""
         return self._background.run(
             self._client.list_consents(
-                subject_id, at_least_as_fresh=at_least_as_fresh, with_scopes=with_scopes
+                subject_id,
+                at_least_as_fresh=at_least_as_fresh,
+                with_scopes=with_scopes,
+                reader=reader,
             )
         )
 
@@ -233,13 +241,17 @@ class BlockingConsentCalls(BlockingCalls):
         )
 
     def history(
-        self, subject_id: str, *, at_least_as_fresh: str | None = None
+        self,
+        subject_id: str,
+        *,
+        at_least_as_fresh: str | None = None,
+        reader: Actor | None = None,
     ) -> Generator[ConsentEvent, None, None]:
         """See `AsyncConsentClient.history`."""
-        pages = history_pages(self._connection, subject_id, at_least_as_fresh)
+        pages = history_pages(self._connection, subject_id, at_least_as_fresh, reader)
         for page in self._background.iterate(pages):
             yield from page
 
-    def receipt(self, subject_id: str, position: int) -> Receipt:
+    def receipt(self, subject_id: str, position: int, *, reader: Actor | None = None) -> Receipt:
         """See `AsyncConsentClient.receipt`."""
-        return self._background.run(self._client.receipt(subject_id, position))
+        return self._background.run(self._client.receipt(subject_id, position, reader=reader))

@@ -57,18 +57,24 @@ class ConsentCalls(Calls):
         )
 
     async def list_consents(
-        self, subject_id: str, *, at_least_as_fresh: str | None = None, with_scopes: bool = True
+        self,
+        subject_id: str,
+        *,
+        at_least_as_fresh: str | None = None,
+        with_scopes: bool = True,
+        reader: Actor | None = None,
     ) -> Consents:
         """A subject's consents and the decisions that follow from them, one for every purpose.
 
         For a purpose that takes a scope there is one for whatever was said at each reach; without
-        scopes such purposes are left out.
+        scopes such purposes are left out. A reader that is not the subject is recorded.
         """
         request = messages.ListConsentsRequest(
             subject_id=subject_id,
             page_size=_CONSENTS_PAGE,
             at_least_as_fresh=outgoing.fresh(at_least_as_fresh),
             without_scopes=not with_scopes,
+            reader=outgoing.reader(reader),
         )
         page, following = await self._page(request)
         first, entries = page, page.entries
@@ -227,10 +233,17 @@ class ConsentCalls(Calls):
         )
 
     async def history(
-        self, subject_id: str, *, at_least_as_fresh: str | None = None
+        self,
+        subject_id: str,
+        *,
+        at_least_as_fresh: str | None = None,
+        reader: Actor | None = None,
     ) -> AsyncGenerator[ConsentEvent, None]:
-        """Yields a subject's events with their evidence, oldest first."""
-        async for page in history_pages(self._connection, subject_id, at_least_as_fresh):
+        """Yields a subject's events with their evidence, oldest first.
+
+        A reader that is not the subject is recorded.
+        """
+        async for page in history_pages(self._connection, subject_id, at_least_as_fresh, reader):
             for one in page:
                 yield one
 
@@ -255,14 +268,19 @@ class ConsentCalls(Calls):
             incoming.history_page,
         )
 
-    async def receipt(self, subject_id: str, position: int) -> Receipt:
+    async def receipt(
+        self, subject_id: str, position: int, *, reader: Actor | None = None
+    ) -> Receipt:
         """Proof of one of a subject's events; `EventUnknown` if it is not theirs.
 
-        Right after a write it waits for the log to be signed, about a second.
+        Right after a write it waits for the log to be signed, about a second. A reader that is not
+        the subject is recorded.
         """
         return await self._connection.call(
             self._connection.stubs.consents.GetReceipt,
-            messages.GetReceiptRequest(subject_id=subject_id, position=position),
+            messages.GetReceiptRequest(
+                subject_id=subject_id, position=position, reader=outgoing.reader(reader)
+            ),
             lambda answer: Receipt(answer.receipt, answer.consent_record),
         )
 
@@ -275,7 +293,10 @@ class ConsentCalls(Calls):
 
 
 async def history_pages(
-    connection: Connection, subject_id: str, at_least_as_fresh: str | None
+    connection: Connection,
+    subject_id: str,
+    at_least_as_fresh: str | None,
+    reader: Actor | None = None,
 ) -> AsyncGenerator[tuple[ConsentEvent, ...], None]:
     """Yields a subject's events page by page."""
     token: str | None = ""
@@ -287,6 +308,7 @@ async def history_pages(
                 page_size=_EVENTS_PAGE,
                 page_token=token,
                 at_least_as_fresh=outgoing.fresh(at_least_as_fresh),
+                reader=outgoing.reader(reader),
             ),
             lambda answer: (incoming.events(answer.events), answer.next_page_token or None),
         )

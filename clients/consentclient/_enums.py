@@ -66,6 +66,8 @@ class EventKind(enum.Enum):
     PUBLICATION_REPORTED = "publication_reported"
     RECORD_EXPORTED = "record_exported"
     SUBJECT_ERASED = "subject_erased"
+    DIRECTIONS_RECORDED = "directions_recorded"
+    RECORD_READ = "record_read"
     OTHER = "other"
 
 
@@ -81,10 +83,22 @@ class RevocationReason(enum.Enum):
     OTHER = "other"
 
 
+class Wish(enum.Enum):
+    """What a person wants to become of their data after their death."""
+
+    ERASE = "erase"
+    KEEP = "keep"
+    """And erase afterwards: it has a date."""
+    NONE = "none"
+    """What was wished before is taken back."""
+    OTHER = "other"
+
+
 class Withheld(enum.Enum):
     """Why the personal part of an event is not there."""
 
     ERASED = "erased"
+    RETENTION = "retention"
     OTHER = "other"
 
 

@@ -88,6 +88,14 @@ class EventUnknown(ConsentError):
     """The subject has no event at that position."""
 
 
+class SubjectDeceased(ConsentError):
+    """The subject's death has been reported: they cannot have asked for this since."""
+
+
+class PastNotKept(ConsentError):
+    """What was said by that moment is not kept any more. It is no answer, and never a no."""
+
+
 class NoticeNotPublished(ConsentError):
     """The purpose has had no notice of that version in that locale."""
 

@@ -25,6 +25,7 @@ from consentclient._enums import (
     RevocationReason,
     Signal,
     TrackerKind,
+    Wish,
     Withheld,
 )
 from consentclient._errors import AnswerNotUnderstood
@@ -41,7 +42,7 @@ Changed: TypeAlias = (
 Stood: TypeAlias = (
     rights_messages.RestrictProcessingResponse
     | rights_messages.LiftRestrictionResponse
-    | rights_messages.ReportDeathResponse
+    | rights_messages.RecordDirectionsResponse
 )
 
 
@@ -167,6 +168,12 @@ def import_counts(message: rights_messages.ImportEventsResponse) -> model.Import
     )
 
 
+def died(message: rights_messages.ReportDeathResponse) -> model.Died:
+    """What became of the report of a death."""
+    erase_time = moment(message.erase_time) if message.HasField("erase_time") else None
+    return model.Died(_effect(message.effect), message.written_at, erase_time)
+
+
 def checkpoint(message: GetCheckpointResponse) -> model.SignedCheckpoint | None:
     """A signed state of the log, None before the first."""
     if not message.checkpoint:
@@ -239,6 +246,7 @@ def _event(message: messages.ConsentEvent) -> model.ConsentEvent:
         scope=scope(message.scope),
         report=_report(message.report) if message.HasField("report") else None,
         signal=words.SIGNALS.get(message.signal, Signal.OTHER) if message.signal else None,
+        directions=_directions(message.directions) if message.HasField("directions") else None,
         withheld=(
             words.WITHHELD.get(message.withheld, Withheld.OTHER) if message.withheld else None
         ),
@@ -257,6 +265,17 @@ def _provenance(message: messages.Provenance) -> model.Provenance:
         message.log_origin or None,
         message.log_position or None,
     )
+
+
+def _directions(message: messages.Directions) -> model.Directions:
+    match message.WhichOneof("wish"):
+        case "erase":
+            return model.Directions(Wish.ERASE)
+        case "keep_until_time":
+            return model.Directions(Wish.KEEP, moment(message.keep_until_time))
+        case "none":
+            return model.Directions(Wish.NONE)
+    return model.Directions(Wish.OTHER)
 
 
 def moment(message: Timestamp) -> datetime:

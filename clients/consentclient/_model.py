@@ -18,6 +18,7 @@ from consentclient._enums import (
     RevocationReason,
     Signal,
     TrackerKind,
+    Wish,
     Withheld,
 )
 
@@ -308,6 +309,14 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class Directions:
+    """A person's wish for after their death; one to keep says until when, an aware datetime."""
+
+    wish: Wish
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ConsentEvent:
     """One thing that happened, recorded at `recorded_time` by the server's clock.
 
@@ -315,9 +324,9 @@ class ConsentEvent:
     is counted for how long a consent holds. `history` and `export` show its `provenance` too.
 
     `pseudonym` stands for the subject throughout the log. It, the subject and the actor are None
-    where they do not apply or are no longer available; `evidence` is shown by `history` only.
-    `signal` is what an objection came by that the subject did not raise. `withheld` says why all
-    that is about a person is missing, if it is.
+    where they do not apply or are no longer available; `evidence` and `directions` are shown by
+    `history` and `export` only. `signal` is what an objection came by that the subject did not
+    raise. `withheld` says why all that is about a person is missing, if it is.
     """
 
     position: int
@@ -339,6 +348,7 @@ class ConsentEvent:
     withheld: Withheld | None = None
     since_time: datetime | None = None
     provenance: Provenance | None = None
+    directions: Directions | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +387,15 @@ class EventBatch:
     events: tuple[ConsentEvent, ...]
     cursor: str
     through_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """What became of the report of a death; when the subject is forgotten, if they wanted that."""
+
+    effect: Effect
+    written_at: str
+    erase_time: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

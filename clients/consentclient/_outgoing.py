@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from consentclient import _model as model
 from consentclient import _words as words
 from consentclient._decisions import NoticeRef
-from consentclient._enums import ContactField, ContactRole, RevocationReason
+from consentclient._enums import ContactField, ContactRole, RevocationReason, Wish
 from consentsvc.v1 import consent_pb2 as messages
 from consentsvc.v1 import consent_service_pb2 as consent_messages
 from consentsvc.v1 import subject_rights_service_pb2 as rights_messages
@@ -144,6 +144,21 @@ def imported(one: model.ImportedEvent) -> rights_messages.ImportedEvent:
             ),
         ),
     )
+
+
+def reader(one: model.Actor | None) -> messages.Actor | None:
+    """Who reads; nobody stands for the subject."""
+    return None if one is None else actor(one)
+
+
+def directions(one: model.Directions) -> messages.Directions:
+    """A wish for after death; `TypeError` for a wish and a date that do not go together."""
+    if (one.until is not None) != (one.wish is Wish.KEEP) or one.wish is Wish.OTHER:
+        raise TypeError("a wish to keep has a date, and no other has")
+    if one.until is not None:
+        return messages.Directions(keep_until_time=timestamp(one.until))
+    erase = one.wish is Wish.ERASE
+    return messages.Directions(erase=True) if erase else messages.Directions(none=True)
 
 
 def revocation(reason: RevocationReason) -> messages.RevocationReason.ValueType:

@@ -14,6 +14,8 @@ from consentclient._imports import CHUNK, Import
 from consentclient._model import (
     SUBJECT,
     Actor,
+    Died,
+    Directions,
     Erased,
     ExportPart,
     ImportCounts,
@@ -92,14 +94,42 @@ class RightsCalls(Calls):
 
     async def report_death(
         self, subject_id: str, *, actor: Actor, channel: str, request_id: str | None = None
-    ) -> Recorded:
-        """Records that the subject has died: from here on every check answers no."""
+    ) -> Died:
+        """Records that the subject has died: from here on every check answers no.
+
+        Their directions are carried out: the answer tells when they are forgotten.
+        """
         return await self._connection.call(
             self._connection.stubs.rights.ReportDeath,
             messages.ReportDeathRequest(
                 subject_id=subject_id,
                 actor=outgoing.actor(actor),
                 channel=channel,
+                request_id=outgoing.request_id(request_id),
+            ),
+            incoming.died,
+        )
+
+    async def direct(
+        self,
+        subject_id: str,
+        directions: Directions,
+        *,
+        actor: Actor = SUBJECT,
+        channel: str,
+        request_id: str | None = None,
+    ) -> Recorded:
+        """Records what the subject wants to become of their data after their death.
+
+        The last word counts. `SubjectDeceased` after the report of a death.
+        """
+        return await self._connection.call(
+            self._connection.stubs.rights.RecordDirections,
+            messages.RecordDirectionsRequest(
+                subject_id=subject_id,
+                actor=outgoing.actor(actor),
+                channel=channel,
+                directions=outgoing.directions(directions),
                 request_id=outgoing.request_id(request_id),
             ),
             incoming.recorded,

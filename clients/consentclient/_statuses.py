@@ -25,6 +25,8 @@ _BY_REASON: dict[str, type[ConsentError]] = {
     "INVALID_SCOPE": errors.InvalidScope,
     "ROLE_NOT_OFFERED": errors.RoleNotOffered,
     "EVENT_UNKNOWN": errors.EventUnknown,
+    "SUBJECT_DECEASED": errors.SubjectDeceased,
+    "PAST_NOT_KEPT": errors.PastNotKept,
     "NOTICE_NOT_PUBLISHED": errors.NoticeNotPublished,
     "LINK_UNKNOWN": errors.LinkUnknown,
     "CONFIRMATION_EXPIRED": errors.ConfirmationExpired,

@@ -22,7 +22,13 @@ try it on.
 
 from registry_sync._directory import ContactRecord, Directory, DomainRecord, Use, domain_name
 from registry_sync._epp import EppRegistry
-from registry_sync._errors import LoginRefused, Refused, RegistryError, RegistryUnavailable
+from registry_sync._errors import (
+    FollowerUnknown,
+    LoginRefused,
+    Refused,
+    RegistryError,
+    RegistryUnavailable,
+)
 from registry_sync._extensions import CISA, FRED, NASK, RFC, Dialect
 from registry_sync._jsonl import DirectoryInvalid, JsonLines
 from registry_sync._printing import PrintingRegistry
@@ -51,6 +57,7 @@ __all__ = [
     "DomainRecord",
     "EppRegistry",
     "Extension",
+    "FollowerUnknown",
     "Held",
     "JsonLines",
     "LoginRefused",

@@ -28,6 +28,7 @@ import click
 from consentclient import AsyncConsentClient, ConsentError, ConsentUnavailable, PositionUnknown
 from registry_sync import _settings as settings
 from registry_sync._directory import ContactRecord
+from registry_sync._errors import FollowerUnknown
 from registry_sync._jsonl import DirectoryInvalid, JsonLines
 from registry_sync._printing import PrintingRegistry
 from registry_sync._sending import Adapter
@@ -56,6 +57,7 @@ class _Options:
     purpose: str
     relay: str
     dry_run: bool
+    follower: str | None = None
 
 
 def _of_each_contact(_context: click.Context, _option: click.Parameter, address: str) -> str:
@@ -168,6 +170,13 @@ def main() -> None:
     metavar="POSITION",
     help="Stop once the log was read through here and everything is done.",
 )
+@click.option(
+    "--follower",
+    metavar="NAME",
+    envvar="CONSENT_FOLLOWER",
+    help="The name by which the consent service waits for this job before it forgets anybody; it "
+    "then acknowledges what is done.  [CONSENT_FOLLOWER]",
+)
 @_asks
 def run(until: int | None, **options: object) -> None:
     """Follows every change: withdrawals first.
@@ -204,6 +213,8 @@ def _work(options: _Options, work: Callable[[Sync], Awaitable[None]]) -> Summary
         _stop(_USAGE, str(error))
     except sqlite3.Error as error:
         _stop(_USAGE, f"{options.state}: {error}")
+    except FollowerUnknown as error:
+        _stop(_USAGE, f"--follower: {options.target}: {error}")
     except ConsentUnavailable as error:
         _stop(_UNKNOWN, f"{options.target}: {error}")
     except PositionUnknown:
@@ -276,6 +287,7 @@ async def _world(options: _Options) -> AsyncIterator[World]:
             options.purpose,
             relay,
             reports=not options.dry_run,
+            follower=None if options.dry_run else options.follower,
         )
 
 

@@ -63,5 +63,12 @@ class PutOff(RegistryError):
         super().__init__(f"{number} commands were {why}")
 
 
+class FollowerUnknown(Exception):
+    """The consent service waits for no follower of this name."""
+
+    def __init__(self, follower: str) -> None:
+        super().__init__(f"the consent service does not wait for {follower!r}")
+
+
 class Unsayable(ValueError):
     """What EPP has no words for, by the name of the field: nothing was sent."""

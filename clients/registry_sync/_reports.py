@@ -20,7 +20,8 @@ from consentclient import (
     ScopeNotTaken,
     UnknownPurpose,
 )
-from registry_sync._state import CONTACT, Applied, Thing, written
+from registry_sync._applied import Applied, written
+from registry_sync._due import CONTACT, Thing
 from registry_sync._summary import Summary
 from registry_sync._things import Inquiry, Questions
 from registry_sync._world import World

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from registry_sync._due import Due, Thing
 from registry_sync._errors import PutOff
-from registry_sync._state import Due, Thing
 
 # Each time twice as long. To try costs as long as the registry lets us wait for an answer, and
 # that is time in which nothing else is done there.

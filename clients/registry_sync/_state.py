@@ -13,116 +13,14 @@ from contextlib import closing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-from consentclient import (
-    ContactFacts,
-    ContactField,
-    ContactKind,
-    DiscloseList,
-    ExtensionValues,
-    PostalType,
-    RegistryState,
-)
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS place (
-    name  TEXT PRIMARY KEY,
-    value TEXT NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS due (
-    kind     TEXT NOT NULL,
-    registry TEXT NOT NULL,
-    name     TEXT NOT NULL,
-    mark     INTEGER NOT NULL,   -- grows with every change, so that a newer one is not cleared
-    urgent   INTEGER NOT NULL,   -- 1: something may have to be hidden
-    PRIMARY KEY (kind, registry, name)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS due_in_order ON due (registry, urgent DESC, mark);
-CREATE INDEX IF NOT EXISTS due_by_mark ON due (mark);
-CREATE TABLE IF NOT EXISTS applied (
-    kind      TEXT NOT NULL,
-    registry  TEXT NOT NULL,
-    name      TEXT NOT NULL,
-    state     TEXT NOT NULL,     -- what was sent and accepted
-    published TEXT NOT NULL,     -- the fields that this published
-    digests   TEXT NOT NULL,     -- of the values that were sent, by field; null: never looked at
-    sure      INTEGER NOT NULL,  -- 0: something was sent since, and it is not known what came of it
-    refused   TEXT,              -- what the registry refused since, if it did
-    PRIMARY KEY (kind, registry, name)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS report (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    report TEXT NOT NULL         -- what is still to be told to the consent service
-) STRICT;
-"""
-
-# What `applied` has besides, in the files that were made before it was needed as in new ones.
-_ADDED = {
-    # Of the contact object that was told: its handle, whose contact that was, and what was told of
-    # it, which is none of its values.
-    "handle": "TEXT NOT NULL DEFAULT ''",
-    "account": "TEXT NOT NULL DEFAULT ''",
-    "facts": "TEXT NOT NULL DEFAULT ''",
-    # 1: accepted, and not in force yet
-    "pending": "INTEGER NOT NULL DEFAULT 0",
-}
-
-_VIEWS = """
-CREATE INDEX IF NOT EXISTS applied_of_account ON applied (account);
--- Contact objects that may be public.
-CREATE VIEW IF NOT EXISTS standing AS
-    SELECT kind, registry, name, account FROM applied
-    WHERE kind <> 'domain' AND (published <> '[]' OR sure = 0);
-"""
-
-_DUE_IN_ORDER = """
-SELECT kind, registry, name, mark, urgent FROM due WHERE registry = ?
-    ORDER BY urgent DESC, mark
-"""
-_DUE_ANYHOW = """
-SELECT kind, registry, name, mark, urgent FROM due WHERE registry = ?
-    ORDER BY urgent DESC, random()
-"""
-
-CONTACT, DOMAIN, FORMER = "contact", "domain", "former"
-"""The kinds of things: a contact by its id, a domain by its name, and an object that was a
-contact's once, by its handle."""
-
-
-class Thing(NamedTuple):
-    """What a registry has one switch for: a contact object, or a domain."""
-
-    kind: str
-    registry: str
-    name: str
-
-
-class Due(NamedTuple):
-    """Something that a change may concern. `mark` names the latest of these changes."""
-
-    thing: Thing
-    mark: int
-    urgent: bool
-
-
-class Applied(NamedTuple):
-    """What stands at the registry, as far as the job knows; `refused` is what it would not take.
-
-    `digests` is None where no values were ever compared: what the registry has is taken for right.
-    Unless `sure`, something else was sent since, and may have been carried out or not; `pending`
-    says that the registry has taken it, and that it was not in force when it did. `handle` is that
-    of the contact object that was told, `facts` are what the service was told of the contact.
-    """
-
-    state: RegistryState = None
-    published: frozenset[ContactField] = frozenset()
-    digests: Mapping[ContactField, str] | None = None
-    sure: bool = True
-    refused: str | None = None
-    handle: str = ""
-    facts: ContactFacts | None = None
-    pending: bool = False
+from consentclient import ContactFacts
+from registry_sync import _applied as what_stands
+from registry_sync import _due as what_is_due
+from registry_sync import _schema as schema
+from registry_sync._applied import Applied
+from registry_sync._due import Due, Thing
 
 
 class StateUnusable(Exception):
@@ -171,8 +69,8 @@ class State:
         somebody said something about it, so that what was refused before is tried again.
         """
         with self._transaction() as connection:
-            _take(connection, things, urgent=False)
-            _take(connection, urgent, urgent=True)
+            what_is_due.take(connection, things, urgent=False)
+            what_is_due.take(connection, urgent, urgent=True)
             if afresh:
                 connection.executemany(
                     "UPDATE applied SET refused = NULL"
@@ -194,9 +92,7 @@ class State:
 
         Some of it can be passed over. `anyhow`: not the oldest first, but any, at random.
         """
-        rows = self._connection.execute(_DUE_ANYHOW if anyhow else _DUE_IN_ORDER, (registry,))
-        with closing(rows):
-            there = (Due(Thing(*row[:3]), row[3], bool(row[4])) for row in rows)
+        with closing(what_is_due.at(self._connection, registry, anyhow=anyhow)) as there:
             found = list(islice((one for one in there if not passed_over(one)), limit))
         return [one for one in found if one.urgent is found[0].urgent]
 
@@ -204,13 +100,7 @@ class State:
         self, registry: str, passed_over: Callable[[Due], bool] = lambda _due: False
     ) -> bool:
         """Whether something urgent is to be done at a registry; some of it can be passed over."""
-        rows = self._connection.execute(
-            "SELECT kind, registry, name, mark FROM due WHERE registry = ? AND urgent = 1"
-            " ORDER BY mark",
-            (registry,),
-        )
-        with closing(rows):
-            there = (Due(Thing(*row[:3]), row[3], urgent=True) for row in rows)
+        with closing(what_is_due.urgent_at(self._connection, registry)) as there:
             return any(not passed_over(one) for one in there)
 
     def defer(self, some: Iterable[Due]) -> None:
@@ -222,6 +112,19 @@ class State:
                 ((*one.thing, one.mark) for one in some),
             )
 
+    def await_due(self) -> None:
+        """Begins to wait for all that is to be done now, and for nothing that comes later."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE due SET awaited = 1 WHERE awaited = 0")
+
+    def is_awaited(self) -> bool:
+        """Whether something that is waited for is not done yet.
+
+        What has changed since counts as not done until it is done as it is now.
+        """
+        row = self._connection.execute("SELECT 1 FROM due WHERE awaited = 1 LIMIT 1").fetchone()
+        return row is not None
+
     def waiting(self) -> dict[str, int]:
         """How much is to be done, by registry."""
         rows = self._connection.execute("SELECT registry, count(*) FROM due GROUP BY registry")
@@ -229,25 +132,7 @@ class State:
 
     def applied(self, thing: Thing) -> Applied:
         """What stands at the registry; nothing is known of what was never told."""
-        row = self._connection.execute(
-            "SELECT state, published, digests, sure, refused, handle, facts, pending"
-            " FROM applied WHERE kind = ? AND registry = ? AND name = ?",
-            thing,
-        ).fetchone()
-        if row is None:
-            return Applied(sure=False)  # what others made of the object is not known
-        state, published, digests, sure, refused, handle, facts, pending = row
-        known = json.loads(digests)
-        return Applied(
-            _state(json.loads(state)),
-            frozenset(map(ContactField, json.loads(published))),
-            None if known is None else {ContactField(name): one for name, one in known.items()},
-            bool(sure),
-            refused,
-            handle,
-            _facts(facts),
-            bool(pending),
-        )
+        return what_stands.read(self._connection, thing)
 
     def take_standing(self) -> None:
         """Notes as to be looked at whatever contact may be public at a registry.
@@ -259,7 +144,8 @@ class State:
                 "INSERT INTO due (kind, registry, name, mark, urgent)"
                 " SELECT kind, registry, name, (SELECT coalesce(max(mark), 0) + 1 FROM due), 0"
                 " FROM standing WHERE true"
-                " ON CONFLICT DO NOTHING"
+                # What is being looked at may have been asked about before.
+                " ON CONFLICT (kind, registry, name) DO UPDATE SET mark = excluded.mark"
             )
 
     def standing(self, account: str, contact_id: str | None = None) -> list[Thing]:
@@ -279,7 +165,14 @@ class State:
                 " WHERE kind = ? AND registry = ? AND name = ?",
                 (*other, *thing),
             )
-            _take(connection, [other], urgent=True)
+            what_is_due.take(connection, [other], urgent=True)
+            # Whoever waits for the thing waits for what it was: that may be what is public.
+            connection.execute(
+                "UPDATE due SET awaited = 1 WHERE kind = ? AND registry = ? AND name = ?"
+                " AND EXISTS (SELECT 1 FROM due"
+                " WHERE kind = ? AND registry = ? AND name = ? AND awaited = 1)",
+                (*other, *thing),
+            )
 
     def forget(self, due: Due) -> None:
         """Notes that a thing is not there any more."""
@@ -287,7 +180,7 @@ class State:
             connection.execute(
                 "DELETE FROM applied WHERE kind = ? AND registry = ? AND name = ?", due.thing
             )
-            _clear(connection, due)
+            what_is_due.clear(connection, due)
 
     def about_to_send(self, told: Iterable[tuple[Thing, str, ContactFacts]]) -> None:
         """Notes that from here on it is not known what stands, until it is said to be.
@@ -308,7 +201,7 @@ class State:
                     " SET sure = 0, handle = excluded.handle,"
                     " account = excluded.account, facts = excluded.facts",
                     (
-                        (*thing, handle, facts.subject_id, _written_facts(facts))
+                        (*thing, handle, facts.subject_id, what_stands.written_facts(facts))
                         for thing, handle, facts in told
                     ),
                 )
@@ -325,9 +218,9 @@ class State:
     ) -> None:
         """Notes what stands after a registry's answer, and what is to be told of it."""
         with self._transaction() as connection:
-            _apply(connection, due.thing, applied)
+            what_stands.write(connection, due.thing, applied)
             if done:
-                _clear(connection, due)
+                what_is_due.clear(connection, due)
             connection.executemany(
                 "INSERT INTO report (report) VALUES (?)", ((json.dumps(one),) for one in reports)
             )
@@ -338,8 +231,8 @@ class State:
             for due, applied in unchanged:
                 # Mostly it is what stood before: to read it is cheaper than to write it.
                 if applied != self.applied(due.thing):
-                    _apply(connection, due.thing, applied)
-                _clear(connection, due)
+                    what_stands.write(connection, due.thing, applied)
+                what_is_due.clear(connection, due)
 
     def forget_refusals(self) -> None:
         """Lets everything be tried once more."""
@@ -397,9 +290,7 @@ class State:
         # A power cut may take the last transactions, all of each: they are then done again.
         connection.execute("PRAGMA synchronous = NORMAL")
         with self._transaction():
-            self._run(_TABLES)
-            self._add_columns()
-            self._run(_VIEWS)
+            schema.make(connection)
             connection.execute(
                 "INSERT OR IGNORE INTO place (name, value)"
                 " VALUES ('secret', lower(hex(randomblob(32))))"
@@ -409,17 +300,6 @@ class State:
             connection.execute(
                 "DELETE FROM applied WHERE kind = 'former' AND published = '[]' AND sure = 1"
             )
-
-    def _run(self, script: str) -> None:
-        for statement in script.split(";\n"):
-            if statement.strip():
-                self._connection.execute(statement)
-
-    def _add_columns(self) -> None:
-        there = {row[1] for row in self._connection.execute("PRAGMA table_info (applied)")}
-        for name, what in _ADDED.items():
-            if name not in there:
-                self._connection.execute(f"ALTER TABLE applied ADD COLUMN {name} {what}")
 
     def __exit__(
         self,
@@ -462,98 +342,3 @@ class State:
 
 def _put(connection: sqlite3.Connection, name: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO place (name, value) VALUES (?, ?)", (name, value))
-
-
-def _take(connection: sqlite3.Connection, things: Iterable[Thing], *, urgent: bool) -> None:
-    (mark,) = connection.execute("SELECT coalesce(max(mark), 0) + 1 FROM due").fetchone()
-    connection.executemany(
-        "INSERT INTO due (kind, registry, name, mark, urgent) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (kind, registry, name) DO UPDATE"
-        " SET mark = excluded.mark, urgent = max(urgent, excluded.urgent)",
-        ((*thing, mark, int(urgent)) for thing in things),
-    )
-
-
-def _apply(connection: sqlite3.Connection, thing: Thing, applied: Applied) -> None:
-    digests = applied.digests
-    connection.execute(
-        "INSERT OR REPLACE INTO applied"
-        " (kind, registry, name, state, published, digests, sure, refused, handle, account,"
-        " facts, pending)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            *thing,
-            json.dumps(written(applied.state)),
-            json.dumps(sorted(one.value for one in applied.published)),
-            json.dumps(digests and {one.value: digest for one, digest in digests.items()}),
-            int(applied.sure),
-            applied.refused,
-            applied.handle,
-            "" if applied.facts is None else applied.facts.subject_id,
-            "" if applied.facts is None else _written_facts(applied.facts),
-            int(applied.pending),
-        ),
-    )
-
-
-def _clear(connection: sqlite3.Connection, due: Due) -> None:
-    connection.execute(
-        "DELETE FROM due WHERE kind = ? AND registry = ? AND name = ? AND mark = ?",
-        (*due.thing, due.mark),
-    )
-
-
-def written(state: RegistryState) -> Any:
-    """What a registry was told, in the words of JSON."""
-    match state:
-        case DiscloseList():
-            return {
-                "flag": state.flag,
-                "elements": sorted(state.elements),
-                "types": sorted(one.value for one in state.types),
-            }
-        case ExtensionValues():
-            return {"values": dict(sorted(state.values.items()))}
-        case None:
-            return None
-
-
-def _state(told: Any) -> RegistryState:
-    if told is None:
-        return None
-    if "values" in told:
-        return ExtensionValues(told["values"])
-    return DiscloseList(
-        told["flag"], frozenset(told["elements"]), frozenset(map(PostalType, told["types"]))
-    )
-
-
-def _written_facts(facts: ContactFacts) -> str:
-    return json.dumps(
-        [
-            facts.contact_id,
-            facts.subject_id,
-            facts.kind.value,
-            sorted(one.value for one in facts.filled_fields),
-            sorted(one.value for one in facts.postal_types),
-            facts.has_personal_data,
-            facts.verified,
-            facts.in_trade,
-        ]
-    )
-
-
-def _facts(text: str) -> ContactFacts | None:
-    if not text:
-        return None
-    contact_id, subject_id, kind, filled, types, personal, verified, in_trade = json.loads(text)
-    return ContactFacts(
-        contact_id,
-        subject_id,
-        ContactKind(kind),
-        frozenset(map(ContactField, filled)),
-        postal_types=frozenset(map(PostalType, types)),
-        has_personal_data=personal,
-        verified=verified,
-        in_trade=in_trade,
-    )

@@ -18,7 +18,7 @@ from consentclient import (
     Publication,
     RegistryCommand,
 )
-from registry_sync._state import Applied
+from registry_sync._applied import Applied
 from registry_sync._wire import POSTAL, POSTAL_TYPES, Disclose
 
 

@@ -18,9 +18,16 @@ from consentclient import (
     EventKind,
     RateExceeded,
 )
-from registry_sync._errors import LoginRefused, PolicyDiffers, PutOff, RegistryUnavailable
+from registry_sync._acknowledging import Acknowledgements
+from registry_sync._due import Thing
+from registry_sync._errors import (
+    FollowerUnknown,
+    LoginRefused,
+    PolicyDiffers,
+    PutOff,
+    RegistryUnavailable,
+)
 from registry_sync._reports import Reporter
-from registry_sync._state import Thing
 from registry_sync._summary import Summary
 from registry_sync._things import Questions
 from registry_sync._worker import Worker
@@ -36,6 +43,8 @@ _ATTEMPTS = 6
 # How often at the end of a job something is tried that fails while everything else goes through.
 _MANY_ATTEMPTS = 12
 _AT_ONCE = 10_000
+# To acknowledge costs the service a write, and whoever forgets somebody can wait as long as this.
+_BETWEEN_ACKNOWLEDGEMENTS = 1.0
 
 # What can only ever let more be shown. Whatever else happens to a consent may end it.
 _ADDS = frozenset(
@@ -46,6 +55,9 @@ _ADDS = frozenset(
         EventKind.RESTRICTION_LIFTED,
     }
 )
+
+# What hides nobody, whosever it was. Somebody who is forgotten has had every yes taken back before.
+_HIDES_NOBODY = _ADDS | {EventKind.RECORD_EXPORTED, EventKind.SUBJECT_ERASED}
 
 # Nothing that the caller did wrong, and gone after a while.
 _OF_REGISTRY = (RegistryUnavailable, LoginRefused, PolicyDiffers)
@@ -64,7 +76,12 @@ class Sync:
             world.directory, world.registries, world.purpose_id, world.state.secret()
         )
         self._told = asyncio.Event()
+        self._advanced = asyncio.Event()
+        self._looked_through = 0
         self._reporter = Reporter(world, questions, self.summary)
+        self._acknowledgements = (
+            None if world.follower is None else Acknowledgements(world, world.follower)
+        )
         self._workers = [
             Worker(registry, world, questions, self.summary, self._told.set)
             for registry in world.adapters
@@ -76,9 +93,11 @@ class Sync:
 
         Then it ends when all is done, but for what always fails by itself or is not in force yet.
         Begins with everything there is, if it never ran before. What a registry's rules make of a
-        date is found by the next reconciliation.
+        date is found by the next reconciliation. Raises `FollowerUnknown` before it does anything.
         """
         try:
+            if self._acknowledgements is not None:
+                await self._patiently(self._acknowledgements.introduce)
             await self._patiently(self._begin)
             with _plain_errors():
                 await self._follow(until)
@@ -86,16 +105,20 @@ class Sync:
                     for worker in self._workers:
                         group.create_task(self._finish(worker))
             await self._patiently(self._reporter.tell)
+            if self._acknowledgements is not None:
+                await self._patiently(self._acknowledgements.tell_all)
         finally:
             self._count_waiting()  # also when told to stop: the summary is read then
 
     async def _follow(self, until: int | None) -> None:
         async with asyncio.TaskGroup() as group:
             working = [group.create_task(self._keep_working(one)) for one in self._workers]
-            reporting = group.create_task(self._keep_reporting())
+            telling = [group.create_task(self._keep_reporting())]
+            if self._acknowledgements is not None:
+                telling.append(group.create_task(self._keep_acknowledging(self._acknowledgements)))
             await self._read(until)
             # A command that is cut off here is sent once more by what follows.
-            for task in (*working, reporting):
+            for task in (*working, *telling):
                 task.cancel()
 
     async def reconcile(
@@ -131,21 +154,25 @@ class Sync:
         Those of contacts that no domain has are among them, if they may be public.
         """
         world = self._world
+        world.state.take_standing()
         things = (world.registries.thing(use) for use in world.directory.all_uses())
         there = (one for one in things if one is not None)
         while some := list(islice(there, _AT_ONCE)):
             world.state.take(some)
-        world.state.take_standing()
         self._wake(self._more)
 
     async def _begin(self) -> None:
         state = self._world.state
         if state.cursor() is None and state.start_position() is None:
-            # Everything that is resolved from here on reflects what came before. The place comes
-            # last: a crash before it begins anew.
-            page = await self._world.client.list_events(page_size=1)
-            self.take_everything()
-            state.begin_at(page.head_position + 1)
+            # The place comes last: a crash before it begins anew.
+            await self._look_at_everything()
+            state.begin_at(self._looked_through + 1)
+
+    async def _look_at_everything(self) -> None:
+        """Takes everything. What is resolved from here on reflects all that came before."""
+        page = await self._world.client.list_events(page_size=1)
+        self.take_everything()
+        self._looked_through = page.head_position
 
     async def _read(self, until: int | None) -> None:
         pause = _FIRST_PAUSE
@@ -154,7 +181,7 @@ class Sync:
                 async with aclosing(self._stretches()) as stretches:
                     async for stretch in stretches:
                         pause = _FIRST_PAUSE
-                        self._note(stretch)
+                        await self._note(stretch)
                         if until is not None and stretch.through_position >= until:
                             return
             except (ConsentUnavailable, RateExceeded) as error:
@@ -168,7 +195,7 @@ class Sync:
             return self._world.client.watch(cursor=cursor)
         return self._world.client.watch(start_position=self._world.state.start_position() or 1)
 
-    def _note(self, stretch: EventBatch) -> None:
+    async def _note(self, stretch: EventBatch) -> None:
         urgent: dict[Thing, None] = {}
         things: dict[Thing, None] = {}
         everybody = False
@@ -180,9 +207,7 @@ class Sync:
             }:
                 continue
             if event.subject_id is None:
-                # A new text may ask everybody again; and whose it was may not be known any more.
-                asks = event.kind is EventKind.NOTICE_PUBLISHED
-                everybody = everybody or asks or event.pseudonym is not None
+                everybody = everybody or self._concerns_anybody(event)
                 continue
             found = dict.fromkeys(self._concerned(event))
             if event.kind in _ADDS:
@@ -190,10 +215,24 @@ class Sync:
             else:
                 urgent |= found
         if everybody:
-            self.take_everything()
-        if stretch.events:
-            self._world.state.take(things, urgent, stretch.cursor, afresh=True)
+            await self._look_at_everything()
+        state = self._world.state
+        if stretch.events or state.cursor() is None:
+            state.take(things, urgent, stretch.cursor, afresh=True)
         self._wake({one.registry for one in (*things, *urgent)})
+        self._advanced.set()
+
+    def _concerns_anybody(self, event: ConsentEvent) -> bool:
+        """Whether an event without a subject may change what is to be shown of somebody.
+
+        A new text may ask everybody again, and who took something back may have been forgotten
+        before that was read.
+        """
+        if event.position <= self._looked_through:
+            return False
+        if event.pseudonym is None:
+            return event.kind is EventKind.NOTICE_PUBLISHED
+        return event.kind not in _HIDES_NOBODY
 
     def _concerned(self, event: ConsentEvent) -> Iterator[Thing]:
         world, scope = self._world, event.scope
@@ -221,7 +260,7 @@ class Sync:
         while True:
             more.clear()
             try:
-                await self._patiently(worker.drain, worker)
+                await self._patiently(lambda: worker.drain(self._note_advance), worker)
                 await more.wait()
             except PutOff as rest:  # said when it began to rest
                 await self._wait_for(more, rest.seconds)
@@ -243,7 +282,22 @@ class Sync:
         while True:
             self._told.clear()
             await self._patiently(self._reporter.tell)
+            self._advanced.set()
             await self._told.wait()
+
+    async def _keep_acknowledging(self, acknowledgements: Acknowledgements) -> None:
+        while True:
+            self._advanced.clear()
+            try:
+                await self._patiently(acknowledgements.tell)
+            except FollowerUnknown as error:
+                # It was known at first. What is to be hidden does not wait for an operator.
+                _log.error("nothing is acknowledged: %s", error)
+            await self._world.pause(_BETWEEN_ACKNOWLEDGEMENTS)
+            await self._advanced.wait()
+
+    def _note_advance(self, _done: int) -> None:
+        self._advanced.set()
 
     async def _finish(
         self,
@@ -275,7 +329,7 @@ class Sync:
 
     async def _patiently(
         self,
-        act: Callable[[], Awaitable[None]],
+        act: Callable[[], Awaitable[object]],
         worker: Worker | None = None,
         attempts: int | None = None,
     ) -> None:
@@ -284,7 +338,7 @@ class Sync:
         while True:
             advanced = 0 if worker is None else worker.advanced
             try:
-                return await act()
+                await act()
             except _PASSES as error:
                 if worker is not None and worker.advanced > advanced:
                     failed = 0
@@ -298,6 +352,8 @@ class Sync:
                 pause = min(_FIRST_PAUSE * 2.0 ** min(failed - 1, 60), _LONGEST_PAUSE)
                 if isinstance(error, _FOR_OPERATORS):
                     pause = _LONGEST_PAUSE
+            else:
+                return
             await self._world.pause(pause)
 
 

@@ -21,9 +21,10 @@ from consentclient import (
     Publisher,
     RegistryState,
 )
+from registry_sync._applied import Applied
 from registry_sync._directory import ContactRecord, Directory, DomainRecord, Use
+from registry_sync._due import CONTACT, DOMAIN, FORMER, Thing
 from registry_sync._sending import SENT
-from registry_sync._state import CONTACT, DOMAIN, FORMER, Applied, Thing
 
 _log = logging.getLogger(__name__)
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
+from registry_sync._due import Due, Thing
 from registry_sync._resting import Resting
-from registry_sync._state import Due, State, Thing
+from registry_sync._state import State
 
 # What is resolved at once: enough that a question costs little, few enough that a withdrawal which
 # comes meanwhile is not far behind.

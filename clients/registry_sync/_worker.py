@@ -18,6 +18,8 @@ from consentclient import (
     Publication,
     ReportOutcome,
 )
+from registry_sync._applied import Applied
+from registry_sync._due import CONTACT, DOMAIN, FORMER, Due, Thing
 from registry_sync._errors import (
     LoginRefused,
     PolicyDiffers,
@@ -28,7 +30,6 @@ from registry_sync._errors import (
 from registry_sync._reports import reports_of
 from registry_sync._resting import Resting
 from registry_sync._sending import send
-from registry_sync._state import CONTACT, DOMAIN, FORMER, Applied, Due, Thing
 from registry_sync._steps import Step, is_held, next_step, stands
 from registry_sync._summary import Summary
 from registry_sync._things import Inquiry, Lost, Questions

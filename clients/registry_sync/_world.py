@@ -16,8 +16,9 @@ from registry_sync._things import Registries
 class World:
     """The service, the registrar's directory, the job's memory, and the registries by their names.
 
-    `reports` is False for a job that must leave no trace. `pause` waits before something that
-    failed is tried again, and `clock` counts the seconds; both are there for tests.
+    `reports` is False for a job that must leave no trace. `follower` is the name by which the
+    service waits for this job before it forgets anybody, if it does. `pause` waits before something
+    that failed is tried again, and `clock` counts the seconds; both are there for tests.
     """
 
     client: AsyncConsentClient
@@ -28,5 +29,6 @@ class World:
     purpose_id: str
     relay: Relay
     reports: bool = True
+    follower: str | None = None
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = time.monotonic

@@ -195,6 +195,16 @@ def actor_option(default: str | None = None) -> Callable[[Command], Command]:
     )
 
 
+def reader_option(command: Command) -> Command:
+    """Who reads, if it is not the subject: that is recorded."""
+    return click.option(
+        "--reader",
+        callback=_actor,
+        metavar="KIND[:ID]",
+        help="Who reads, if not the subject: operator:ID, reseller:ID or system. It is recorded.",
+    )(command)
+
+
 def scope_options(command: Command) -> Command:
     """How far it reaches and which fields it is about, for a purpose that takes a scope."""
     for option in (
@@ -237,9 +247,13 @@ def scope(
         ) from error
 
 
-def _actor(_context: click.Context, _parameter: click.Parameter, value: str) -> "Actor":
+def _actor(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> "Actor | None":
     from consentclient import Actor, ActorKind
 
+    if value is None:
+        return None
     kind, _, id = value.partition(":")
     if kind in {"operator", "reseller"} and id:
         return Actor(ActorKind(kind), id)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ConsentEntry,
         ConsentEvent,
         Decision,
+        Directions,
         Evidence,
         ExportPart,
         KeptProof,
@@ -164,7 +165,13 @@ def event(one: "ConsentEvent") -> Shape:
             "log_origin": one.provenance.log_origin,
             "log_position": one.provenance.log_position,
         },
+        "directions": directions(one.directions),
     }
+
+
+def directions(one: "Directions | None") -> Shape | None:
+    """What is to become of somebody's data after their death."""
+    return None if one is None else {"wish": one.wish.value, "until": moment(one.until)}
 
 
 def kept_proof(one: "KeptProof") -> Shape:

@@ -106,6 +106,8 @@ def _as_json(purpose: "Purpose", locale: str) -> dict[str, Any]:
         "controller_name": purpose.controller.name,
         "basis": purpose.basis.value,
         "validity_months": purpose.validity_months,
+        "retention_months": purpose.retention_months,
+        "proof_months": purpose.proof_months,
         "needs_confirmation": purpose.needs_confirmation,
         "evidence": sorted(one.value for one in purpose.evidence),
         "versions": [one.version for one in purpose.versions],

@@ -13,6 +13,7 @@ from consentsvc.cli._options import (
     asks_service,
     channel_option,
     freshness_option,
+    reader_option,
     request_option,
     scope,
     scope_options,
@@ -31,13 +32,21 @@ def consents() -> None:
 @consents.command("list")
 @click.argument("subject")
 @freshness_option
+@reader_option
 @asks_service
 def list_command(
-    subject: str, at_least_as_fresh: str | None, *, service: Service, as_json: bool
+    subject: str,
+    at_least_as_fresh: str | None,
+    *,
+    reader: "Actor | None",
+    service: Service,
+    as_json: bool,
 ) -> None:
     """Lists what holds for SUBJECT: for every purpose the decision and its reason."""
     found = service.ask(
-        lambda client: client.list_consents(subject, at_least_as_fresh=at_least_as_fresh)
+        lambda client: client.list_consents(
+            subject, at_least_as_fresh=at_least_as_fresh, reader=reader
+        )
     )
     standing = found.standing
     if as_json:
@@ -78,14 +87,20 @@ def list_command(
 @consents.command()
 @click.argument("subject")
 @freshness_option
+@reader_option
 @asks_service
 def history(
-    subject: str, at_least_as_fresh: str | None, *, service: Service, as_json: bool
+    subject: str,
+    at_least_as_fresh: str | None,
+    *,
+    reader: "Actor | None",
+    service: Service,
+    as_json: bool,
 ) -> None:
     """Lists everything that happened to SUBJECT's consents, oldest first, with its evidence."""
 
     async def read(client: "AsyncConsentClient") -> "list[ConsentEvent]":
-        events = client.history(subject, at_least_as_fresh=at_least_as_fresh)
+        events = client.history(subject, at_least_as_fresh=at_least_as_fresh, reader=reader)
         return [one async for one in events]
 
     found = service.ask(read)

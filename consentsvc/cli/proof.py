@@ -9,10 +9,10 @@ import click
 
 from consentsvc.cli import _printing
 from consentsvc.cli._exits import Ended, Exit
-from consentsvc.cli._options import Service, asks_service, json_option
+from consentsvc.cli._options import Service, asks_service, json_option, reader_option
 
 if TYPE_CHECKING:
-    from consentclient import AsyncConsentClient, SignedCheckpoint
+    from consentclient import Actor, AsyncConsentClient, SignedCheckpoint
     from consentsvc.domain.notes import Checkpoint, Verifier
     from consentsvc.domain.receipts import Proven
 
@@ -58,10 +58,19 @@ def key(*, service: Service, as_json: bool) -> None:
 @click.argument("subject")
 @click.argument("position", type=_POSITION)
 @click.option("--record", is_flag=True, help="Print the consent record instead (JSON-LD).")
+@reader_option
 @asks_service
-def receipt(subject: str, position: int, *, record: bool, service: Service, as_json: bool) -> None:
+def receipt(
+    subject: str,
+    position: int,
+    *,
+    record: bool,
+    reader: "Actor | None",
+    service: Service,
+    as_json: bool,
+) -> None:
     """Prints the receipt of SUBJECT's event at POSITION. It holds their data: it is for them."""
-    found = service.ask(lambda client: client.receipt(subject, position))
+    found = service.ask(lambda client: client.receipt(subject, position, reader=reader))
     if as_json:
         _printing.print_json({"receipt": found.text, "consent_record": found.consent_record})
     else:

@@ -13,6 +13,7 @@ from consentsvc.cli._options import (
     actor_option,
     asks_service,
     channel_option,
+    moment,
     request_option,
     scope,
     scope_options,
@@ -20,13 +21,16 @@ from consentsvc.cli._options import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from datetime import datetime
 
     from consentclient import Actor, AsyncConsentClient, ImportCounts, Recorded, Updated
 
 _REASONS = ("subject_changed", "transferred_away", "legal_basis_changed", "invalid")
 
 
-@click.group(short_help="Restricts, revokes, reports a death, links, exports, imports, erases.")
+@click.group(
+    short_help="Restricts, revokes, links, exports, imports, erases, and what follows a death."
+)
 def rights() -> None:
     """What the data protection officer does for a person, or instead of them.
 
@@ -47,11 +51,7 @@ def _standing(name: str, text: str) -> None:
         as_json: bool,
     ) -> None:
         def standing(client: "AsyncConsentClient") -> "Awaitable[Recorded]":
-            methods = {
-                "restrict": client.restrict,
-                "lift": client.lift_restriction,
-                "death": client.report_death,
-            }
+            methods = {"restrict": client.restrict, "lift": client.lift_restriction}
             return methods[name](subject, actor=actor, channel=channel, request_id=request_id)
 
         recorded = service.ask(standing)
@@ -75,7 +75,96 @@ _standing(
     "Freezes every purpose for SUBJECT (GDPR art. 18). Nothing is lost, and choices can be made.",
 )
 _standing("lift", "Ends the freeze for SUBJECT: the answers are those of the choices again.")
-_standing("death", "Records that SUBJECT has died: from here on every answer is no.")
+
+
+@rights.command()
+@click.argument("subject")
+@actor_option()
+@channel_option
+@request_option
+@asks_service
+def death(
+    subject: str,
+    *,
+    actor: "Actor",
+    channel: str,
+    request_id: str | None,
+    service: Service,
+    as_json: bool,
+) -> None:
+    """Records that SUBJECT has died: from here on every answer is no.
+
+    What they have directed for it is carried out.
+    """
+    died = service.ask(
+        lambda client: client.report_death(
+            subject, actor=actor, channel=channel, request_id=request_id
+        )
+    )
+    _printing.one(
+        {
+            "subject_id": subject,
+            "effect": died.effect.name,
+            "erase_time": _printing.moment(died.erase_time),
+            "written_at": died.written_at,
+        },
+        as_json=as_json,
+    )
+
+
+@rights.command()
+@click.argument("subject")
+@click.option("--erase", is_flag=True, help="Forget SUBJECT as soon as their death is reported.")
+@click.option(
+    "--keep-until",
+    callback=moment,
+    metavar="TIME",
+    help="Keep everything until then, like 2031-01-01T00:00:00Z, and forget SUBJECT afterwards.",
+)
+@click.option("--none", "nothing", is_flag=True, help="Take back what was directed before.")
+@actor_option("subject")
+@channel_option
+@request_option
+@asks_service
+def directions(
+    subject: str,
+    *,
+    erase: bool,
+    keep_until: "datetime | None",
+    nothing: bool,
+    actor: "Actor",
+    channel: str,
+    request_id: str | None,
+    service: Service,
+    as_json: bool,
+) -> None:
+    """Records what SUBJECT wants to become of their data after their death: one of the options.
+
+    The last word counts (French law 78-17, art. 85).
+    """
+    from consentclient import Directions, Wish
+
+    wishes = [
+        wish
+        for wish, given in ((Wish.ERASE, erase), (Wish.KEEP, keep_until), (Wish.NONE, nothing))
+        if given
+    ]
+    if len(wishes) != 1:
+        raise click.UsageError("give one of --erase, --keep-until and --none")
+    directed = Directions(wishes[0], keep_until)
+    recorded = service.ask(
+        lambda client: client.direct(
+            subject, directed, actor=actor, channel=channel, request_id=request_id
+        )
+    )
+    _printing.one(
+        {
+            "subject_id": subject,
+            "effect": recorded.effect.name,
+            "written_at": recorded.written_at,
+        },
+        as_json=as_json,
+    )
 
 
 @rights.command()

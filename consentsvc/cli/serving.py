@@ -29,6 +29,7 @@ _HELP = {
     "rate": "Messages a second that one caller may send; 0 for no limit.",
     "drain_seconds": "How long calls under way may go on once the server was told to stop.",
     "sweep_seconds": "How often consents and requests that ran out are looked for.",
+    "retention_seconds": "How often what has been kept for long enough is looked for.",
     "obliged_followers": "Followers that have to act before a person is forgotten: NAME,NAME...",
     "erasure_wait_seconds": "How long an erasure waits for them.",
     "trusted_log_keys": "Keys of other logs whose receipts count in an import, one a line.",

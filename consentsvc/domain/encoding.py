@@ -15,6 +15,7 @@ from consentsvc.domain.canonical import SCHEMA, Damaged, canonical, optional, re
 from consentsvc.domain.events import (
     Actor,
     ActorKind,
+    Directions,
     Event,
     EventKind,
     Evidence,
@@ -25,6 +26,7 @@ from consentsvc.domain.events import (
     ReportOutcome,
     RevocationReason,
     Signal,
+    Wish,
 )
 from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
@@ -152,6 +154,8 @@ def _personal_fields(personal: Personal) -> dict[str, Any]:
         fields["report"] = _report_fields(personal.report)
     if personal.provenance is not None:
         fields["provenance"] = _provenance_fields(personal.provenance)
+    if personal.directions is not None:
+        fields["directions"] = _directions_fields(personal.directions)
     return fields
 
 
@@ -169,6 +173,7 @@ def read_personal_part(data: bytes) -> Personal:
             scope=optional(fields.get("scope"), dict, _scope),
             report=optional(fields.get("report"), dict, _report),
             provenance=optional(fields.get("provenance"), dict, _provenance),
+            directions=optional(fields.get("directions"), dict, _directions),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise Damaged("the personal part cannot be read") from error
@@ -289,6 +294,20 @@ def _actor_fields(actor: Actor) -> dict[str, Any]:
 
 def _actor(fields: Any) -> Actor:
     return Actor(ActorKind(fields["kind"]), optional(fields.get("id"), str, ActorId))
+
+
+def _directions_fields(directions: Directions) -> dict[str, Any]:
+    fields: dict[str, Any] = {"wish": directions.wish.value}
+    if directions.until is not None:
+        fields["until"] = directions.until
+    return fields
+
+
+def _directions(fields: dict[str, Any]) -> Directions:
+    directions = Directions(Wish(fields["wish"]), optional(fields.get("until"), int, Instant))
+    if _directions_fields(directions) != fields:
+        raise ValueError("no such directions")
+    return directions
 
 
 def _notice(fields: Any) -> NoticeRef:

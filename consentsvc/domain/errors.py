@@ -114,6 +114,18 @@ class EventUnknown(Error):
     reason = "EVENT_UNKNOWN"
 
 
+class SubjectDeceased(Error):
+    """The subject's death has been reported: they cannot have asked for this since."""
+
+    reason = "SUBJECT_DECEASED"
+
+
+class PastNotKept(Error):
+    """What was said by then is not kept any more, so that nobody can tell the answer."""
+
+    reason = "PAST_NOT_KEPT"
+
+
 class LinkUnknown(Error):
     """A link or confirmation token that this service did not make."""
 

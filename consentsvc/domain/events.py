@@ -27,6 +27,8 @@ class EventKind(Word):
     PUBLICATION_REPORTED = "publication_reported"
     RECORD_EXPORTED = "record_exported"
     SUBJECT_ERASED = "subject_erased"
+    DIRECTIONS_RECORDED = "directions_recorded"
+    RECORD_READ = "record_read"
 
 
 CHOICES = frozenset(
@@ -78,10 +80,36 @@ class RevocationReason(Word):
     ERASURE = "erasure"
 
 
+class Wish(Word):
+    """What a person wants to become of their data after their death."""
+
+    ERASE = "erase"
+    KEEP = "keep"
+    NONE = "none"
+
+
+class Directions(NamedTuple):
+    """A wish; of one to keep, until when. Erasure follows then (French law 78-17, art. 85)."""
+
+    wish: Wish
+    until: Instant | None = None
+
+    def erase_at(self, death: Instant) -> Instant | None:
+        """When the person is to be forgotten who died at a moment; None for not at all."""
+        match self.wish:
+            case Wish.ERASE:
+                return death
+            case Wish.KEEP if self.until is not None:
+                return max(self.until, death)
+            case _:
+                return None
+
+
 class Withheld(Word):
     """Why the personal part of an event is not there."""
 
     ERASED = "erased"
+    RETENTION = "retention"
 
 
 class ReportOutcome(Word):
@@ -166,6 +194,7 @@ class Personal:
     scope: Scope | None = None
     report: PublicationReport | None = None
     provenance: Provenance | None = None
+    directions: Directions | None = None
 
 
 @dataclass(frozen=True, slots=True)

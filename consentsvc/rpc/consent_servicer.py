@@ -1,10 +1,11 @@
 """ConsentService."""
 
-from typing import Any
+from typing import Any, Literal, Protocol
 
 from consentsvc.domain import identifiers
 from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.errors import InvalidRequest
+from consentsvc.domain.events import Actor
 from consentsvc.domain.identifiers import Position
 from consentsvc.rpc import translate
 from consentsvc.rpc.limits import MAX_CHANGES, page_size, refuse_large
@@ -15,7 +16,9 @@ from consentsvc.service.consents import Consents, UpdateConsents
 from consentsvc.service.links import LinkKind
 from consentsvc.service.ports import Stretch
 from consentsvc.service.queries import Queries
+from consentsvc.service.reads import Reads
 from consentsvc.service.receipts import Receipts
+from consentsvc.v1 import consent_pb2 as consent_messages
 from consentsvc.v1 import consent_service_pb2 as messages
 from consentsvc.v1.consent_service_pb2_grpc import ConsentServiceServicer
 
@@ -39,12 +42,14 @@ class ConsentServicer(ConsentServiceServicer):
         consents: Consents,
         queries: Queries,
         receipts: Receipts,
+        reads: Reads,
         catalogue: Catalogue,
         tokens: Tokens,
     ) -> None:
         self._consents = consents
         self._queries = queries
         self._receipts = receipts
+        self._reads = reads
         self._catalogue = catalogue
         self._tokens = tokens
 
@@ -75,9 +80,12 @@ class ConsentServicer(ConsentServiceServicer):
         """See the proto."""
         subject = identifiers.subject_id(request.subject_id)
         size = page_size(request.page_size, _PAGE, _LARGEST_PAGE)
+        reader = _reader(request)
         first = page_start(request.page_token, self._tokens, Kind.CONSENTS_PAGE)
         queries = self._queries
         read = queries.undivided_choices if request.without_scopes else queries.choices
+        if not first:
+            await self._reads.record(subject, reader, "consents")
         choices = await read(subject, at_least(request.at_least_as_fresh, self._tokens))
         following = first + size
         more = following < len(choices.entries)
@@ -144,12 +152,15 @@ class ConsentServicer(ConsentServiceServicer):
     ) -> messages.ListConsentEventsResponse:
         """See the proto."""
         subject = identifiers.subject_id(request.subject_id)
+        reader = _reader(request)
         size = page_size(request.page_size, _EVENTS, _MOST_EVENTS)
         if not 0 <= request.skip <= _MOST_SKIPPED:
             raise InvalidRequest.field("skip", f"must be 0 to {_MOST_SKIPPED:,}")
         # A list is read on in its own order only: the other one would repeat what was read.
         kind = Kind.NEWEST_FIRST_PAGE if request.newest_first else Kind.HISTORY_PAGE
         past = page_start(request.page_token, self._tokens, kind)
+        if not request.page_token:
+            await self._reads.record(subject, reader, "history")
         page = await self._queries.history(
             subject,
             Stretch(size + 1, past or None, request.skip, request.newest_first),
@@ -169,12 +180,26 @@ class ConsentServicer(ConsentServiceServicer):
     ) -> messages.GetReceiptResponse:
         """See the proto."""
         subject = identifiers.subject_id(request.subject_id)
+        reader = _reader(request)
         if request.position < 1:
             raise InvalidRequest.field("position", "must be 1 or more")
+        await self._reads.record(subject, reader, "receipt")
         issued = await self._receipts.issue(subject, Position(request.position))
         return messages.GetReceiptResponse(
             receipt=str(issued.receipt), consent_record=issued.record or ""
         )
+
+
+class _Read(Protocol):
+    """A request that says who reads."""
+
+    @property
+    def reader(self) -> consent_messages.Actor: ...
+    def HasField(self, field_name: Literal["reader"]) -> bool: ...
+
+
+def _reader(request: _Read) -> Actor | None:
+    return translate.actor(request.reader, "reader") if request.HasField("reader") else None
 
 
 def _update(request: messages.UpdateConsentsRequest, context: Any) -> UpdateConsents:

@@ -23,6 +23,8 @@ _STATUS: dict[type[errors.Error], StatusCode] = {
     errors.NoticeNotPublished: StatusCode.NOT_FOUND,
     errors.EventUnknown: StatusCode.NOT_FOUND,
     errors.LinkUnknown: StatusCode.NOT_FOUND,
+    errors.SubjectDeceased: StatusCode.FAILED_PRECONDITION,
+    errors.PastNotKept: StatusCode.FAILED_PRECONDITION,
     errors.ConfirmationExpired: StatusCode.FAILED_PRECONDITION,
     errors.ConfirmationVoid: StatusCode.FAILED_PRECONDITION,
     errors.ConfirmationUsed: StatusCode.FAILED_PRECONDITION,

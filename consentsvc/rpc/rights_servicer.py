@@ -16,7 +16,7 @@ from consentsvc.rpc.writing import Write, request_of
 from consentsvc.service.erasures import Erasures
 from consentsvc.service.exports import Exports, Part
 from consentsvc.service.importing import Imports, Whence
-from consentsvc.service.ports import KeptProof
+from consentsvc.service.ports import Clock, KeptProof
 from consentsvc.service.requests import Effect, Written
 from consentsvc.service.rights import Instruction, Rights
 from consentsvc.v1 import consent_pb2 as consent_messages
@@ -45,12 +45,14 @@ class RightsServicer(SubjectRightsServiceServicer):
         exports: Exports,
         imports: Imports,
         tokens: Tokens,
+        clock: Clock,
     ) -> None:
         self._rights = rights
         self._erasures = erasures
         self._exports = exports
         self._imports = imports
         self._tokens = tokens
+        self._clock = clock
 
     async def RestrictProcessing(
         self, request: messages.RestrictProcessingRequest, context: Any
@@ -96,8 +98,21 @@ class RightsServicer(SubjectRightsServiceServicer):
     ) -> messages.ReportDeathResponse:
         """See the proto."""
         actor = translate.somebody_else(request.actor)
-        written = await self._rights.report_death(_instruction(request, context, actor))
+        written, erase_at = await self._rights.report_death(_instruction(request, context, actor))
         return messages.ReportDeathResponse(
+            effect=translate.effect(written.outcomes[0].effect),
+            written_at=self._at(written),
+            erase_time=None if erase_at is None else translate.timestamp(erase_at),
+        )
+
+    async def RecordDirections(
+        self, request: messages.RecordDirectionsRequest, context: Any
+    ) -> messages.RecordDirectionsResponse:
+        """See the proto."""
+        instruction = _instruction(request, context, translate.actor(request.actor))
+        directions = translate.directions(request.directions, self._clock())
+        written = await self._rights.direct(instruction, directions)
+        return messages.RecordDirectionsResponse(
             effect=translate.effect(written.outcomes[0].effect), written_at=self._at(written)
         )
 

@@ -15,6 +15,7 @@ from consentsvc.domain.errors import InvalidRequest, ScopeNotTaken
 from consentsvc.domain.events import (
     Actor,
     ActorKind,
+    Directions,
     Event,
     EventKind,
     Evidence,
@@ -24,6 +25,7 @@ from consentsvc.domain.events import (
     ReportOutcome,
     RevocationReason,
     Signal,
+    Wish,
     Withheld,
 )
 from consentsvc.domain.identifiers import START, Position, PurposeId
@@ -114,15 +116,15 @@ def no_scope(scope: messages.Scope, field: str) -> None:
         raise ScopeNotTaken.field(f"{field}.{descriptor.name}", "must be empty")
 
 
-def actor(message: messages.Actor) -> Actor:
+def actor(message: messages.Actor, field: str = "actor") -> Actor:
     """Accepts a known kind, and an id where one belongs."""
     kind = _ACTORS.get(message.kind)
     if kind is None:
-        raise InvalidRequest.field("actor.kind", "must say who asks for it")
+        raise InvalidRequest.field(f"{field}.kind", "must say who asks for it")
     if kind is ActorKind.SUBJECT and message.id:
-        raise InvalidRequest.field("actor.id", "must be empty for the subject")
+        raise InvalidRequest.field(f"{field}.id", "must be empty for the subject")
     if kind in {ActorKind.OPERATOR, ActorKind.RESELLER} or message.id:
-        return Actor(kind, identifiers.actor_id(message.id))
+        return Actor(kind, identifiers.actor_id(message.id, f"{field}.id"))
     return Actor(kind)
 
 
@@ -172,6 +174,31 @@ def change(message: consent_messages.ConsentChange, field: str) -> Change:
     except InvalidRequest as error:
         raise error.within(field) from error
     return Change(action, PurposeId(message.purpose_id), notice, expected, scope)
+
+
+def directions(message: messages.Directions, now: Instant) -> Directions:
+    """Accepts one wish; what is to be kept is so until a time to come."""
+    match message.WhichOneof("wish"):
+        case "keep_until_time":
+            until = moment(message.keep_until_time, "directions.keep_until_time")
+            if until <= now:
+                raise InvalidRequest.field("directions.keep_until_time", "must lie in the future")
+            return Directions(Wish.KEEP, until)
+        case "erase" if message.erase:
+            return Directions(Wish.ERASE)
+        case "none" if message.none:
+            return Directions(Wish.NONE)
+        case None:
+            raise InvalidRequest.field("directions", "must say what is wished")
+        case field:
+            raise InvalidRequest.field(f"directions.{field}", "must be true, if it is set")
+
+
+def _directions_out(one: Directions) -> messages.Directions:
+    if one.until is not None:
+        return messages.Directions(keep_until_time=timestamp(one.until))
+    erase = one.wish is Wish.ERASE
+    return messages.Directions(erase=True) if erase else messages.Directions(none=True)
 
 
 def revocation(
@@ -367,6 +394,8 @@ def event(one: Event, *, with_evidence: bool = False) -> messages.ConsentEvent:
             message.report.CopyFrom(_report(personal.report))
         if with_evidence and personal.provenance is not None:
             message.provenance.CopyFrom(_provenance(personal.provenance))
+        if with_evidence and personal.directions is not None:
+            message.directions.CopyFrom(_directions_out(personal.directions))
         if with_evidence and personal.evidence != Evidence():
             for name in Evidence.__slots__:
                 setattr(message.evidence, name, getattr(personal.evidence, name) or "")

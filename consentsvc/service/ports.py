@@ -209,8 +209,13 @@ class Transaction(Protocol):
         """Reads what was said at every reach of a purpose that takes a scope."""
         ...
 
-    def history(self, subject: SubjectId, purpose: PurposeId, after: Position) -> list[Event]:
-        """Reads the events of one subject and purpose past a position, in order."""
+    def history(
+        self, subject: SubjectId, purpose: PurposeId | None, after: Position
+    ) -> list[Event]:
+        """Reads the events of one subject and purpose past a position, in order.
+
+        Without a purpose, those that name none.
+        """
         ...
 
     def holds_from(self, position: Position) -> Instant:
@@ -419,6 +424,21 @@ class EventStore(Protocol):
         What `Remains` says outlives them, under a keyed hash of their id. MUST be durable when it
         returns. Does nothing where there is nothing to do.
         """
+        ...
+
+    async def empty_ended(
+        self, purpose: PurposeId, before: Instant, after: Pseudonym | None, limit: int
+    ) -> tuple[Pseudonym | None, int]:
+        """Empties the personal parts of events on a purpose that had ended by a moment.
+
+        Those of so many subjects past one; tells the last of them, None if there were none, and
+        how many were emptied. The events stay; whatever stands, and all that is needed to tell
+        what does, is left as it is. MUST be durable when it returns.
+        """
+        ...
+
+    async def drop_proofs(self, now: Instant) -> int:
+        """Forgets the kept proofs whose time is over by now; tells how many events they named."""
         ...
 
     async def kept_proofs(self, subject: SubjectId) -> list[KeptProof]:

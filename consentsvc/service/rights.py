@@ -6,20 +6,26 @@ from dataclasses import dataclass
 from consentsvc.domain.catalogue import Catalogue, Purpose
 from consentsvc.domain.changes import revocation_changes
 from consentsvc.domain.consent import Standing
+from consentsvc.domain.errors import SubjectDeceased
 from consentsvc.domain.events import (
     Actor,
+    Directions,
     EventKind,
     Evidence,
     NewEvent,
     Personal,
     RevocationReason,
+    Wish,
 )
-from consentsvc.domain.identifiers import PurposeId, SubjectId
+from consentsvc.domain.identifiers import START, PurposeId, SubjectId
+from consentsvc.domain.instants import Instant
 from consentsvc.domain.linking import joined
 from consentsvc.domain.publication.choices import denial_changes
 from consentsvc.domain.scope import Scope
-from consentsvc.service.ports import EventStore, Request, Transaction
+from consentsvc.service.ports import EventStore, PendingErasure, Request, Transaction
 from consentsvc.service.requests import UNCHANGED, Effect, Outcome, Written, once
+
+_NO_DIRECTIONS = Directions(Wish.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +53,31 @@ class Rights:
         """Ends the freeze."""
         return await self._stand(instruction, EventKind.RESTRICTION_LIFTED)
 
-    async def report_death(self, instruction: Instruction) -> Written:
-        """Records that the subject has died."""
-        return await self._stand(instruction, EventKind.DEATH_REPORTED)
+    async def report_death(self, instruction: Instruction) -> tuple[Written, Instant | None]:
+        """Records that the subject has died; tells when they are forgotten, by their directions."""
+        written = await self._stand(instruction, EventKind.DEATH_REPORTED)
+        pending = await self._store.pending_erasure(instruction.subject)
+        return written, None if pending is None else pending.due
+
+    async def direct(self, instruction: Instruction, directions: Directions) -> Written:
+        """Records what is to become of the subject's data after their death."""
+        subject = instruction.subject
+        personal = Personal(subject, instruction.actor, instruction.channel, directions=directions)
+
+        def direct(transaction: Transaction) -> Outcome:
+            if transaction.standing(subject).death is not None:
+                raise SubjectDeceased("the subject's death has been reported")
+            if _directions(transaction, subject) == directions:
+                return UNCHANGED
+            event = NewEvent(EventKind.DIRECTIONS_RECORDED, personal=personal)
+            return Outcome(Effect.RECORDED, position=transaction.append(event))
+
+        return await self._store.write(
+            lambda transaction: once(
+                transaction, instruction.request, subject, lambda: [direct(transaction)]
+            ),
+            {subject},
+        )
 
     async def revoke(
         self,
@@ -140,8 +168,10 @@ class Rights:
         def stand(transaction: Transaction) -> Outcome:
             if not _stands_otherwise(kind, transaction.standing(subject)):
                 return UNCHANGED
-            event = NewEvent(kind, personal=personal)
-            return Outcome(Effect.RECORDED, position=transaction.append(event))
+            position = transaction.append(NewEvent(kind, personal=personal))
+            if kind is EventKind.DEATH_REPORTED:
+                _carry_out(transaction, subject)
+            return Outcome(Effect.RECORDED, position=position)
 
         return await self._store.write(
             lambda transaction: once(
@@ -149,6 +179,20 @@ class Rights:
             ),
             {subject},
         )
+
+
+def _directions(transaction: Transaction, subject: SubjectId) -> Directions:
+    """The subject's last word on it."""
+    events = transaction.history(subject, None, START)
+    said = [one.personal.directions for one in events if one.personal is not None]
+    return next((one for one in reversed(said) if one is not None), _NO_DIRECTIONS)
+
+
+def _carry_out(transaction: Transaction, subject: SubjectId) -> None:
+    """Sees to it that somebody who has died is forgotten when they wanted to be."""
+    due = _directions(transaction, subject).erase_at(transaction.now)
+    if due is not None and transaction.pending_erasure(subject) is None:
+        transaction.plan_erasure(subject, PendingErasure(due))
 
 
 def _stands_otherwise(kind: EventKind, standing: Standing) -> bool:

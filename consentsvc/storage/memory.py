@@ -56,7 +56,8 @@ from consentsvc.service.ports import (
     SubjectRecord,
     Transaction,
 )
-from consentsvc.storage.scopes import STATELESS, running, scope_of, take
+from consentsvc.storage.retention import ended
+from consentsvc.storage.scopes import STATELESS, refuse_not_kept, running, scope_of, take
 
 T = TypeVar("T")
 
@@ -84,14 +85,23 @@ class _State:
 
     def empty(self, pseudonym: Pseudonym) -> None:
         """Takes the personal parts from the events of an erased subject."""
-        for event in self.histories[pseudonym]:
-            at = event.position - 1
-            self.events[at] = replace(event, personal=None, withheld=Withheld.ERASED)
-            self.leaves[at] = (self.leaves[at][0], None)
+        for event in list(self.histories[pseudonym]):
+            self.withhold(event.position, Withheld.ERASED)
         self.requests = {
             key: one for key, one in self.requests.items() if one.pseudonym != pseudonym
         }
         self.pending.pop(pseudonym, None)
+
+    def withhold(self, position: Position, why: Withheld) -> None:
+        """Takes the personal part from an event."""
+        at = position - 1
+        event = self.events[at]
+        bare = replace(event, personal=None, withheld=why)
+        self.events[at] = bare
+        self.leaves[at] = (self.leaves[at][0], None)
+        if event.pseudonym is not None:
+            history = self.histories[event.pseudonym]
+            history[history.index(event)] = bare
 
     def forget(self, pseudonym: Pseudonym) -> None:
         """Takes away what followed from the events of an erased subject."""
@@ -320,6 +330,31 @@ class MemoryEventStore:
             self._state.forget(pseudonym)
         self._state.erased.clear()
 
+    async def empty_ended(
+        self, purpose: PurposeId, before: Instant, after: Pseudonym | None, limit: int
+    ) -> tuple[Pseudonym | None, int]:
+        """See `EventStore.empty_ended`."""
+        following = sorted(p for p in self._subjects if after is None or p > after)[:limit]
+        emptied = 0
+        for pseudonym in following:
+            history = self._state.histories.get(pseudonym, [])
+            events = [event for event in history if event.purpose == purpose]
+            for position, when in ended(events).items():
+                at = position - 1
+                if when <= before and self._state.events[at].personal is not None:
+                    self._state.withhold(position, Withheld.RETENTION)
+                    emptied += 1
+        return (following[-1] if following else None), emptied
+
+    async def drop_proofs(self, now: Instant) -> int:
+        """See `EventStore.drop_proofs`."""
+        dropped = 0
+        for digest, proofs in self._proofs.items():
+            kept = [one for one in proofs if one.until > now]
+            dropped += sum(len(one.positions) for one in proofs if one.until <= now)
+            self._proofs[digest] = kept
+        return dropped
+
     async def kept_proofs(self, subject: SubjectId) -> list[KeptProof]:
         """See `EventStore.kept_proofs`."""
         return self._proofs.get(self._digest(subject), [])
@@ -413,6 +448,7 @@ class MemoryEventStore:
         sayings: dict[Reach, Sayings] = {}
         for event in past:
             if event.pseudonym == pseudonym and event.purpose == purpose:
+                refuse_not_kept(event)
                 take(sayings, event)
         return Choices(sayings, standing, consent.objection_position)
 
@@ -473,7 +509,9 @@ class _Layer:
         key = (self._pseudonyms[subject], purpose)
         return dict(self._mine.sayings.get(key) or self._below.sayings.get(key, {}))
 
-    def history(self, subject: SubjectId, purpose: PurposeId, after: Position) -> list[Event]:
+    def history(
+        self, subject: SubjectId, purpose: PurposeId | None, after: Position
+    ) -> list[Event]:
         """See `Transaction.history`."""
         key = (self._pseudonyms[subject], purpose)
         events = (self._below.events + self._mine.events)[after:]

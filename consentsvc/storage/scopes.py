@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from consentsvc.domain.errors import PastNotKept
 from consentsvc.domain.events import CHOICES, Event, EventKind
 from consentsvc.domain.identifiers import START, Position
 from consentsvc.domain.instants import Instant
@@ -13,7 +14,13 @@ from consentsvc.domain.scope import Reach, Scope
 _SPEAKING = CHOICES | {EventKind.CONSENT_REQUESTED, EventKind.CONSENT_EXPIRED}
 
 STATELESS = frozenset(
-    {EventKind.PUBLICATION_REPORTED, EventKind.RECORD_EXPORTED, EventKind.SUBJECT_ERASED}
+    {
+        EventKind.PUBLICATION_REPORTED,
+        EventKind.RECORD_EXPORTED,
+        EventKind.SUBJECT_ERASED,
+        EventKind.DIRECTIONS_RECORDED,
+        EventKind.RECORD_READ,
+    }
 )
 """The kinds of a subject's events that leave every state as it is."""
 
@@ -30,6 +37,12 @@ def scope_of(event: Event) -> Scope | None:
     if event.personal is None or event.purpose is None or event.kind not in _SPEAKING:
         return None
     return event.personal.scope
+
+
+def refuse_not_kept(event: Event) -> None:
+    """Raises `PastNotKept` for an event whose scope may have decided then, and is gone."""
+    if event.withheld is not None and event.kind in _SPEAKING:
+        raise PastNotKept("what was said by then is not kept any more")
 
 
 def take(sayings: dict[Reach, Sayings], event: Event) -> None:

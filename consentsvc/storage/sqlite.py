@@ -38,6 +38,7 @@ from consentsvc.storage import (
     sqlite_due,
     sqlite_erasure,
     sqlite_reads,
+    sqlite_retention,
     sqlite_states,
     sqlite_tree,
 )
@@ -300,6 +301,23 @@ class SqliteEventStore:
                     sqlite_tree.grow(raw)
 
         await self._write_alone(record)
+
+    async def empty_ended(
+        self, purpose: PurposeId, before: Instant, after: Pseudonym | None, limit: int
+    ) -> tuple[Pseudonym | None, int]:
+        """See `EventStore.empty_ended`."""
+        last, positions = await self._read(
+            self._pages,
+            lambda raw: sqlite_retention.due(raw, self._keyring, purpose, before, after, limit),
+        )
+        if positions:
+            now = self._clock()
+            await self._write_alone(lambda raw: sqlite_retention.empty(raw, positions, now))
+        return last, len(positions)
+
+    async def drop_proofs(self, now: Instant) -> int:
+        """See `EventStore.drop_proofs`."""
+        return await self._write_alone(lambda raw: sqlite_erasure.drop_proofs(raw, now))
 
     async def kept_proofs(self, subject: SubjectId) -> list[KeptProof]:
         """See `EventStore.kept_proofs`."""

@@ -22,7 +22,7 @@ from consentsvc.storage.scoped_codec import (
     reach_digest,
     unseal,
 )
-from consentsvc.storage.scopes import take
+from consentsvc.storage.scopes import refuse_not_kept, take
 from consentsvc.storage.sqlite_remains import Suppressions
 from consentsvc.storage.sqlite_states import Notices, last_event
 
@@ -135,6 +135,7 @@ def _folded(
     if pseudonym is None:
         return SILENT
     for event in sqlite_reads.history_until(connection, keyring, pseudonym, purpose, until):
+        refuse_not_kept(event)
         standing = fold_standing(standing, event)
         if event.purpose == purpose:
             consent = fold(consent, event)

@@ -153,6 +153,12 @@ def kept_proofs(
     return [KeptProof(purpose, tuple(at), until) for (purpose, until), at in found.items()]
 
 
+def drop_proofs(connection: sqlite3.Connection, now: Instant) -> int:
+    """Forgets the proofs whose time is over."""
+    with writing(connection):
+        return connection.execute("DELETE FROM kept_proof WHERE until <= ?", (now,)).rowcount
+
+
 def acknowledge(connection: sqlite3.Connection, follower: str, position: Position) -> Position:
     """Keeps how far a follower has acted."""
     with writing(connection):

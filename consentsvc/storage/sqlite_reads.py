@@ -14,7 +14,7 @@ from consentsvc.domain.consent import (
     fold_standing,
 )
 from consentsvc.domain.encoding import read_header
-from consentsvc.domain.events import Event, NoticeRef, Withheld
+from consentsvc.domain.events import Event, NoticeRef
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.service.ports import (
@@ -28,7 +28,7 @@ from consentsvc.service.ports import (
     Stretch,
     SubjectRecord,
 )
-from consentsvc.storage import codec, sqlite_erasure
+from consentsvc.storage import codec, sqlite_erasure, sqlite_withheld
 from consentsvc.storage.database import reading
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.scoped_codec import Owner
@@ -277,13 +277,13 @@ def history(
     connection: sqlite3.Connection,
     keyring: Keyring,
     pseudonym: Pseudonym,
-    purpose: PurposeId,
+    purpose: PurposeId | None,
     after: Position,
 ) -> list[Event]:
     """Reads the events of one subject and purpose past a position, inside a transaction."""
     head, _ = last_event(connection)
     rows = connection.execute(
-        _EVENTS + "WHERE event.pseudonym = ? AND event.position > ? AND event.purpose = ?"
+        _EVENTS + "WHERE event.pseudonym = ? AND event.position > ? AND event.purpose IS ?"
         " ORDER BY event.position",
         (pseudonym, min(after, head), purpose),
     ).fetchall()
@@ -315,9 +315,8 @@ def _opened(
         header = read_header(data)
         event = header.event
         if event.pseudonym is not None and sealed is None:
-            if sqlite_erasure.erased_at(connection, event.pseudonym) is None:
-                raise Damaged(f"no personal part at position {event.position}")
-            event = replace(event, withheld=Withheld.ERASED)
+            why = sqlite_withheld.why(connection, event.pseudonym, event.position)
+            event = replace(event, withheld=why)
         elif event.pseudonym is not None and sealed is not None:
             if event.pseudonym not in keys:
                 keys[event.pseudonym] = keyring.key(connection, event.pseudonym)
@@ -353,8 +352,7 @@ def leaf(
             theirs = any(position in one.positions for one in kept)
             return Leaf(data, None) if theirs else None
         if sealed is None or header.commitment is None:
-            if sqlite_erasure.erased_at(connection, pseudonym) is None:
-                raise Damaged(f"no personal part at position {position}")
+            sqlite_withheld.why(connection, pseudonym, position)
             return Leaf(data, None)
         key = keyring.key(connection, pseudonym)
         return Leaf(data, codec.open_sealed(sealed, key, pseudonym, purpose, header.commitment))

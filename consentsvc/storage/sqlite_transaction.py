@@ -77,7 +77,9 @@ class SqliteTransaction:
         """See `Transaction.sayings`."""
         return dict(self._all_sayings(self._owner(self._pseudonyms[subject], purpose)))
 
-    def history(self, subject: SubjectId, purpose: PurposeId, after: Position) -> list[Event]:
+    def history(
+        self, subject: SubjectId, purpose: PurposeId | None, after: Position
+    ) -> list[Event]:
         """See `Transaction.history`."""
         return sqlite_reads.history(
             self._connection, self._keyring, self._pseudonyms[subject], purpose, after

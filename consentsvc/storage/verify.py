@@ -19,8 +19,8 @@ from consentsvc.domain.events import Event, EventKind, NoticeRef
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.merkle import leaf_hash
 from consentsvc.storage import (
-    sqlite_erasure,
     sqlite_files,
+    sqlite_withheld,
     verify_checkpoints,
     verify_erasures,
     verify_states,
@@ -109,6 +109,7 @@ def verify(
             events.check()
         with found.unreadable("personal_part"):
             _check_orphans(connection, "personal_part", found)
+            _check_orphans(connection, "emptied", found)
         with found.unreadable("notice"):
             _check_orphans(connection, "notice", found)
             _check_notices(connection, found)
@@ -369,28 +370,42 @@ class _Events:
         if pseudonym is None or commitment is None:
             if sealed is not None:
                 self._found.log(position, "personal_part", "belongs to no person")
+        elif (sealed is None) != sqlite_withheld.is_withheld(
+            self._connection, pseudonym, header.event.position
+        ):
+            what = "is missing" if sealed is None else "is there though it was destroyed"
+            self._found.log(position, "personal_part", what)
         elif sealed is None:
-            if sqlite_erasure.erased_at(self._connection, pseudonym) is None:
-                self._found.log(position, "personal_part", "is missing")
-        elif sqlite_erasure.erased_at(self._connection, pseudonym) is not None:
-            self._found.log(position, "personal_part", "is of somebody who was erased")
+            pass
         elif not isinstance(sealed, bytes) or sealed_hash(sealed) != header.sealed_sha256:
             self._found.log(position, "personal_part", "is not the one that the header names")
         elif self._keyring is not None:
             try:
-                if pseudonym not in keys:
-                    keys[pseudonym] = self._keyring.open(self._connection, pseudonym)
-                owner = keys[pseudonym]
-                if owner is None:
-                    raise Damaged("there is no key for it")
-                subject, key = owner
-                personal = unseal(sealed, key, pseudonym, header.event.purpose, commitment)
-                if personal.subject != subject:
-                    raise Damaged("is about another person than the one whose key it is")
-                if header.event.purpose and scope_of(replace(header.event, personal=personal)):
-                    self.scoped.add(header.event.purpose)
+                self._open(self._keyring, header, sealed, keys)
             except Damaged as error:
                 self._found.log(position, "personal_part", str(error))
+
+    def _open(
+        self,
+        keyring: Keyring,
+        header: Header,
+        sealed: bytes,
+        keys: dict[Pseudonym, tuple[SubjectId, bytes] | None],
+    ) -> None:
+        pseudonym, purpose = header.event.pseudonym, header.event.purpose
+        if pseudonym is None or header.commitment is None:
+            return
+        if pseudonym not in keys:
+            keys[pseudonym] = keyring.open(self._connection, pseudonym)
+        owner = keys[pseudonym]
+        if owner is None:
+            raise Damaged("there is no key for it")
+        subject, key = owner
+        personal = unseal(sealed, key, pseudonym, purpose, header.commitment)
+        if personal.subject != subject:
+            raise Damaged("is about another person than the one whose key it is")
+        if purpose and scope_of(replace(header.event, personal=personal)):
+            self.scoped.add(purpose)
 
 
 def _check_orphans(connection: sqlite3.Connection, table: str, found: Found) -> None:

@@ -215,6 +215,10 @@ class _EventKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_EventKind.V
     """The subject was forgotten. From here on nobody can tell whose events these were: each of them is
     `withheld` as ERASED, this one included.
     """
+    EVENT_KIND_DIRECTIONS_RECORDED: _EventKind.ValueType  # 16
+    """The subject said what is to become of their data after their death. Changes no consent."""
+    EVENT_KIND_RECORD_READ: _EventKind.ValueType  # 17
+    """Somebody other than the subject read what is held about them. Changes no consent."""
 
 class EventKind(_EventKind, metaclass=_EventKindEnumTypeWrapper):
     """What happened. May grow: a reader skips a kind that it does not know, and keeps its cursor."""
@@ -257,6 +261,10 @@ EVENT_KIND_SUBJECT_ERASED: EventKind.ValueType  # 15
 """The subject was forgotten. From here on nobody can tell whose events these were: each of them is
 `withheld` as ERASED, this one included.
 """
+EVENT_KIND_DIRECTIONS_RECORDED: EventKind.ValueType  # 16
+"""The subject said what is to become of their data after their death. Changes no consent."""
+EVENT_KIND_RECORD_READ: EventKind.ValueType  # 17
+"""Somebody other than the subject read what is held about them. Changes no consent."""
 Global___EventKind: _TypeAlias = EventKind  # noqa: Y015
 
 class _Withheld:
@@ -269,6 +277,8 @@ class _WithheldEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Withheld.Val
     """It is there, or the event never had one."""
     WITHHELD_ERASED: _Withheld.ValueType  # 1
     """The subject was erased."""
+    WITHHELD_RETENTION: _Withheld.ValueType  # 2
+    """The event decides nothing any more, and the purpose's time of retention is over."""
 
 class Withheld(_Withheld, metaclass=_WithheldEnumTypeWrapper):
     """Why the personal part of an event is not there."""
@@ -277,6 +287,8 @@ WITHHELD_UNSPECIFIED: Withheld.ValueType  # 0
 """It is there, or the event never had one."""
 WITHHELD_ERASED: Withheld.ValueType  # 1
 """The subject was erased."""
+WITHHELD_RETENTION: Withheld.ValueType  # 2
+"""The event decides nothing any more, and the purpose's time of retention is over."""
 Global___Withheld: _TypeAlias = Withheld  # noqa: Y015
 
 class _RevocationReason:
@@ -1145,6 +1157,7 @@ class ConsentEvent(_message.Message):
     REPORT_FIELD_NUMBER: _builtins.int
     SIGNAL_FIELD_NUMBER: _builtins.int
     WITHHELD_FIELD_NUMBER: _builtins.int
+    DIRECTIONS_FIELD_NUMBER: _builtins.int
     SINCE_TIME_FIELD_NUMBER: _builtins.int
     PROVENANCE_FIELD_NUMBER: _builtins.int
     position: _builtins.int
@@ -1203,6 +1216,10 @@ class ConsentEvent(_message.Message):
         """Of PUBLICATION_REPORTED; unset for every other kind."""
 
     @_builtins.property
+    def directions(self) -> Global___Directions:
+        """Of DIRECTIONS_RECORDED; unset for every other kind. Sent where `evidence` is."""
+
+    @_builtins.property
     def since_time(self) -> _timestamp_pb2.Timestamp:
         """Of an event that was imported, when it happened elsewhere, never after `recorded_time`; unset for
         every other one. For how long a consent or a request holds is counted from here.
@@ -1232,12 +1249,13 @@ class ConsentEvent(_message.Message):
         report: Global___PublicationReport | None = ...,
         signal: Global___Signal.ValueType = ...,
         withheld: Global___Withheld.ValueType = ...,
+        directions: Global___Directions | None = ...,
         since_time: _timestamp_pb2.Timestamp | None = ...,
         provenance: Global___Provenance | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "claimed_time", b"claimed_time", "evidence", b"evidence", "notice", b"notice", "provenance", b"provenance", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "scope", b"scope", "since_time", b"since_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "claimed_time", b"claimed_time", "directions", b"directions", "evidence", b"evidence", "notice", b"notice", "provenance", b"provenance", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "scope", b"scope", "since_time", b"since_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "provenance", b"provenance", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "revocation_reason", b"revocation_reason", "scope", b"scope", "signal", b"signal", "since_time", b"since_time", "subject_id", b"subject_id", "withheld", b"withheld"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to", "actor", b"actor", "channel", b"channel", "claimed_time", b"claimed_time", "directions", b"directions", "evidence", b"evidence", "kind", b"kind", "notice", b"notice", "position", b"position", "provenance", b"provenance", "pseudonym", b"pseudonym", "purpose_id", b"purpose_id", "recorded_time", b"recorded_time", "refers_to", b"refers_to", "report", b"report", "revocation_reason", b"revocation_reason", "scope", b"scope", "signal", b"signal", "since_time", b"since_time", "subject_id", b"subject_id", "withheld", b"withheld"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__refers_to: _TypeAlias = _typing.Literal["refers_to"]  # noqa: Y015
     _WhichOneofArgType__refers_to: _TypeAlias = _typing.Literal["_refers_to", b"_refers_to"]  # noqa: Y015
@@ -1284,6 +1302,40 @@ class Provenance(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Provenance: _TypeAlias = Provenance  # noqa: Y015
+
+@_typing.final
+class Directions(_message.Message):
+    """What a person wants to become of their data after their death (French law 78-17, art. 85)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERASE_FIELD_NUMBER: _builtins.int
+    KEEP_UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    NONE_FIELD_NUMBER: _builtins.int
+    erase: _builtins.bool
+    """Always true: they are to be forgotten as soon as their death is reported."""
+    none: _builtins.bool
+    """Always true: what they said before is taken back, and nothing in its place."""
+    @_builtins.property
+    def keep_until_time(self) -> _timestamp_pb2.Timestamp:
+        """What is held is to be kept until then, and they are to be forgotten afterwards."""
+
+    def __init__(
+        self,
+        *,
+        erase: _builtins.bool = ...,
+        keep_until_time: _timestamp_pb2.Timestamp | None = ...,
+        none: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["erase", b"erase", "keep_until_time", b"keep_until_time", "none", b"none", "wish", b"wish"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erase", b"erase", "keep_until_time", b"keep_until_time", "none", b"none", "wish", b"wish"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_wish: _TypeAlias = _typing.Literal["erase", "keep_until_time", "none"]  # noqa: Y015
+    _WhichOneofArgType_wish: _TypeAlias = _typing.Literal["wish", b"wish"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_wish) -> _WhichOneofReturnType_wish | None: ...
+
+Global___Directions: _TypeAlias = Directions  # noqa: Y015
 
 @_typing.final
 class Consistency(_message.Message):

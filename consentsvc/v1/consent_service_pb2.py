@@ -26,19 +26,19 @@ from consentsvc.v1 import consent_pb2 as consentsvc_dot_v1_dot_consent__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#consentsvc/v1/consent_service.proto\x12\rconsentsvc.v1\x1a\x1b\x63onsentsvc/v1/consent.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"%\n\x13ListPurposesRequest\x12\x0e\n\x06locale\x18\x01 \x01(\t\"Q\n\x14ListPurposesResponse\x12(\n\x08purposes\x18\x01 \x03(\x0b\x32\x16.consentsvc.v1.Purpose\x12\x0f\n\x07locales\x18\x02 \x03(\t\"G\n\x10GetNoticeRequest\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06locale\x18\x03 \x01(\t\":\n\x11GetNoticeResponse\x12%\n\x06notice\x18\x01 \x01(\x0b\x32\x15.consentsvc.v1.Notice\"\x83\x01\n\x13ListConsentsRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x19\n\x11\x61t_least_as_fresh\x18\x04 \x01(\t\x12\x16\n\x0ewithout_scopes\x18\x05 \x01(\x08\"\xa1\x01\n\x14ListConsentsResponse\x12-\n\x08\x63onsents\x18\x01 \x03(\x0b\x32\x1b.consentsvc.v1.ConsentEntry\x12\x30\n\x08standing\x18\x02 \x01(\x0b\x32\x1e.consentsvc.v1.SubjectStanding\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12\x0f\n\x07read_at\x18\x04 \x01(\t\"b\n\x0c\x43onsentEntry\x12\'\n\x07\x63onsent\x18\x01 \x01(\x0b\x32\x16.consentsvc.v1.Consent\x12)\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x17.consentsvc.v1.Decision\"\xd5\x01\n\rConsentChange\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12+\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeAction\x12(\n\x06notice\x18\x03 \x01(\x0b\x32\x18.consentsvc.v1.NoticeRef\x12#\n\x05scope\x18\x04 \x01(\x0b\x32\x14.consentsvc.v1.Scope\x12\x1e\n\x11\x65xpected_position\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\x14\n\x12_expected_position\"\x81\x02\n\x15UpdateConsentsRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12-\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x1c.consentsvc.v1.ConsentChange\x12)\n\x08\x65vidence\x18\x05 \x01(\x0b\x32\x17.consentsvc.v1.Evidence\x12\x30\n\x0c\x63laimed_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"\\\n\x16UpdateConsentsResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.consentsvc.v1.ChangeOutcome\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"\xf3\x01\n\rChangeOutcome\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x15\n\x08position\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\x12\x63onfirmation_token\x18\x04 \x01(\t\x12<\n\x18\x63onfirmation_expire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05scope\x18\x06 \x01(\x0b\x32\x14.consentsvc.v1.ScopeB\x0b\n\t_position\"$\n\x13\x44\x65scribeLinkRequest\x12\r\n\x05token\x18\x01 \x01(\t\"Q\n\x14\x44\x65scribeLinkResponse\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.consentsvc.v1.LinkKind\x12\x12\n\npurpose_id\x18\x02 \x01(\t\"e\n\x15\x43onfirmConsentRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12)\n\x08\x65vidence\x18\x02 \x01(\x0b\x32\x17.consentsvc.v1.Evidence\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"R\n\x16\x43onfirmConsentResponse\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x12\n\nwritten_at\x18\x03 \x01(\t\"a\n\x11RedeemLinkRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12)\n\x08\x65vidence\x18\x02 \x01(\x0b\x32\x17.consentsvc.v1.Evidence\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"i\n\x12RedeemLinkResponse\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x03 \x01(\t\"\x94\x01\n\x18ListConsentEventsRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x19\n\x11\x61t_least_as_fresh\x18\x04 \x01(\t\x12\x14\n\x0cnewest_first\x18\x05 \x01(\x08\x12\x0c\n\x04skip\x18\x06 \x01(\x05\"\x86\x01\n\x19ListConsentEventsResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.consentsvc.v1.ConsentEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x0f\n\x07read_at\x18\x03 \x01(\t\x12\x12\n\ntotal_size\x18\x04 \x01(\x03\"9\n\x11GetReceiptRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\"=\n\x12GetReceiptResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\t\x12\x16\n\x0e\x63onsent_record\x18\x02 \x01(\t*\xf0\x01\n\x0c\x43hangeAction\x12\x1d\n\x19\x43HANGE_ACTION_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43HANGE_ACTION_GIVE\x10\x01\x12\x18\n\x14\x43HANGE_ACTION_REFUSE\x10\x02\x12\x1a\n\x16\x43HANGE_ACTION_WITHDRAW\x10\x03\x12\x18\n\x14\x43HANGE_ACTION_OBJECT\x10\x04\x12$\n CHANGE_ACTION_WITHDRAW_OBJECTION\x10\x05\x12\x19\n\x15\x43HANGE_ACTION_REQUEST\x10\x06\x12\x18\n\x14\x43HANGE_ACTION_SIGNAL\x10\x07*\x8f\x01\n\x0c\x43hangeEffect\x12\x1d\n\x19\x43HANGE_EFFECT_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43HANGE_EFFECT_RECORDED\x10\x01\x12\x1b\n\x17\x43HANGE_EFFECT_UNCHANGED\x10\x02\x12\'\n#CHANGE_EFFECT_AWAITING_CONFIRMATION\x10\x03*[\n\x08LinkKind\x12\x19\n\x15LINK_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14LINK_KIND_WITHDRAWAL\x10\x01\x12\x1a\n\x16LINK_KIND_CONFIRMATION\x10\x02\x32\xb7\x06\n\x0e\x43onsentService\x12W\n\x0cListPurposes\x12\".consentsvc.v1.ListPurposesRequest\x1a#.consentsvc.v1.ListPurposesResponse\x12N\n\tGetNotice\x12\x1f.consentsvc.v1.GetNoticeRequest\x1a .consentsvc.v1.GetNoticeResponse\x12W\n\x0cListConsents\x12\".consentsvc.v1.ListConsentsRequest\x1a#.consentsvc.v1.ListConsentsResponse\x12]\n\x0eUpdateConsents\x12$.consentsvc.v1.UpdateConsentsRequest\x1a%.consentsvc.v1.UpdateConsentsResponse\x12W\n\x0c\x44\x65scribeLink\x12\".consentsvc.v1.DescribeLinkRequest\x1a#.consentsvc.v1.DescribeLinkResponse\x12]\n\x0e\x43onfirmConsent\x12$.consentsvc.v1.ConfirmConsentRequest\x1a%.consentsvc.v1.ConfirmConsentResponse\x12Q\n\nRedeemLink\x12 .consentsvc.v1.RedeemLinkRequest\x1a!.consentsvc.v1.RedeemLinkResponse\x12\x66\n\x11ListConsentEvents\x12\'.consentsvc.v1.ListConsentEventsRequest\x1a(.consentsvc.v1.ListConsentEventsResponse\x12Q\n\nGetReceipt\x12 .consentsvc.v1.GetReceiptRequest\x1a!.consentsvc.v1.GetReceiptResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#consentsvc/v1/consent_service.proto\x12\rconsentsvc.v1\x1a\x1b\x63onsentsvc/v1/consent.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"%\n\x13ListPurposesRequest\x12\x0e\n\x06locale\x18\x01 \x01(\t\"Q\n\x14ListPurposesResponse\x12(\n\x08purposes\x18\x01 \x03(\x0b\x32\x16.consentsvc.v1.Purpose\x12\x0f\n\x07locales\x18\x02 \x03(\t\"G\n\x10GetNoticeRequest\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0e\n\x06locale\x18\x03 \x01(\t\":\n\x11GetNoticeResponse\x12%\n\x06notice\x18\x01 \x01(\x0b\x32\x15.consentsvc.v1.Notice\"\xa9\x01\n\x13ListConsentsRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x19\n\x11\x61t_least_as_fresh\x18\x04 \x01(\t\x12\x16\n\x0ewithout_scopes\x18\x05 \x01(\x08\x12$\n\x06reader\x18\x06 \x01(\x0b\x32\x14.consentsvc.v1.Actor\"\xa1\x01\n\x14ListConsentsResponse\x12-\n\x08\x63onsents\x18\x01 \x03(\x0b\x32\x1b.consentsvc.v1.ConsentEntry\x12\x30\n\x08standing\x18\x02 \x01(\x0b\x32\x1e.consentsvc.v1.SubjectStanding\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12\x0f\n\x07read_at\x18\x04 \x01(\t\"b\n\x0c\x43onsentEntry\x12\'\n\x07\x63onsent\x18\x01 \x01(\x0b\x32\x16.consentsvc.v1.Consent\x12)\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0b\x32\x17.consentsvc.v1.Decision\"\xd5\x01\n\rConsentChange\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12+\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeAction\x12(\n\x06notice\x18\x03 \x01(\x0b\x32\x18.consentsvc.v1.NoticeRef\x12#\n\x05scope\x18\x04 \x01(\x0b\x32\x14.consentsvc.v1.Scope\x12\x1e\n\x11\x65xpected_position\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\x14\n\x12_expected_position\"\x81\x02\n\x15UpdateConsentsRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12#\n\x05\x61\x63tor\x18\x02 \x01(\x0b\x32\x14.consentsvc.v1.Actor\x12\x0f\n\x07\x63hannel\x18\x03 \x01(\t\x12-\n\x07\x63hanges\x18\x04 \x03(\x0b\x32\x1c.consentsvc.v1.ConsentChange\x12)\n\x08\x65vidence\x18\x05 \x01(\x0b\x32\x17.consentsvc.v1.Evidence\x12\x30\n\x0c\x63laimed_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"\\\n\x16UpdateConsentsResponse\x12.\n\x08outcomes\x18\x01 \x03(\x0b\x32\x1c.consentsvc.v1.ChangeOutcome\x12\x12\n\nwritten_at\x18\x02 \x01(\t\"\xf3\x01\n\rChangeOutcome\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x15\n\x08position\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\x12\x63onfirmation_token\x18\x04 \x01(\t\x12<\n\x18\x63onfirmation_expire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12#\n\x05scope\x18\x06 \x01(\x0b\x32\x14.consentsvc.v1.ScopeB\x0b\n\t_position\"$\n\x13\x44\x65scribeLinkRequest\x12\r\n\x05token\x18\x01 \x01(\t\"Q\n\x14\x44\x65scribeLinkResponse\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.consentsvc.v1.LinkKind\x12\x12\n\npurpose_id\x18\x02 \x01(\t\"e\n\x15\x43onfirmConsentRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12)\n\x08\x65vidence\x18\x02 \x01(\x0b\x32\x17.consentsvc.v1.Evidence\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"R\n\x16\x43onfirmConsentResponse\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12\x12\n\nwritten_at\x18\x03 \x01(\t\"a\n\x11RedeemLinkRequest\x12\r\n\x05token\x18\x01 \x01(\t\x12)\n\x08\x65vidence\x18\x02 \x01(\x0b\x32\x17.consentsvc.v1.Evidence\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"i\n\x12RedeemLinkResponse\x12\x12\n\npurpose_id\x18\x01 \x01(\t\x12+\n\x06\x65\x66\x66\x65\x63t\x18\x02 \x01(\x0e\x32\x1b.consentsvc.v1.ChangeEffect\x12\x12\n\nwritten_at\x18\x03 \x01(\t\"\xba\x01\n\x18ListConsentEventsRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x19\n\x11\x61t_least_as_fresh\x18\x04 \x01(\t\x12\x14\n\x0cnewest_first\x18\x05 \x01(\x08\x12\x0c\n\x04skip\x18\x06 \x01(\x05\x12$\n\x06reader\x18\x07 \x01(\x0b\x32\x14.consentsvc.v1.Actor\"\x86\x01\n\x19ListConsentEventsResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.consentsvc.v1.ConsentEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x0f\n\x07read_at\x18\x03 \x01(\t\x12\x12\n\ntotal_size\x18\x04 \x01(\x03\"_\n\x11GetReceiptRequest\x12\x12\n\nsubject_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x03\x12$\n\x06reader\x18\x03 \x01(\x0b\x32\x14.consentsvc.v1.Actor\"=\n\x12GetReceiptResponse\x12\x0f\n\x07receipt\x18\x01 \x01(\t\x12\x16\n\x0e\x63onsent_record\x18\x02 \x01(\t*\xf0\x01\n\x0c\x43hangeAction\x12\x1d\n\x19\x43HANGE_ACTION_UNSPECIFIED\x10\x00\x12\x16\n\x12\x43HANGE_ACTION_GIVE\x10\x01\x12\x18\n\x14\x43HANGE_ACTION_REFUSE\x10\x02\x12\x1a\n\x16\x43HANGE_ACTION_WITHDRAW\x10\x03\x12\x18\n\x14\x43HANGE_ACTION_OBJECT\x10\x04\x12$\n CHANGE_ACTION_WITHDRAW_OBJECTION\x10\x05\x12\x19\n\x15\x43HANGE_ACTION_REQUEST\x10\x06\x12\x18\n\x14\x43HANGE_ACTION_SIGNAL\x10\x07*\x8f\x01\n\x0c\x43hangeEffect\x12\x1d\n\x19\x43HANGE_EFFECT_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43HANGE_EFFECT_RECORDED\x10\x01\x12\x1b\n\x17\x43HANGE_EFFECT_UNCHANGED\x10\x02\x12\'\n#CHANGE_EFFECT_AWAITING_CONFIRMATION\x10\x03*[\n\x08LinkKind\x12\x19\n\x15LINK_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14LINK_KIND_WITHDRAWAL\x10\x01\x12\x1a\n\x16LINK_KIND_CONFIRMATION\x10\x02\x32\xb7\x06\n\x0e\x43onsentService\x12W\n\x0cListPurposes\x12\".consentsvc.v1.ListPurposesRequest\x1a#.consentsvc.v1.ListPurposesResponse\x12N\n\tGetNotice\x12\x1f.consentsvc.v1.GetNoticeRequest\x1a .consentsvc.v1.GetNoticeResponse\x12W\n\x0cListConsents\x12\".consentsvc.v1.ListConsentsRequest\x1a#.consentsvc.v1.ListConsentsResponse\x12]\n\x0eUpdateConsents\x12$.consentsvc.v1.UpdateConsentsRequest\x1a%.consentsvc.v1.UpdateConsentsResponse\x12W\n\x0c\x44\x65scribeLink\x12\".consentsvc.v1.DescribeLinkRequest\x1a#.consentsvc.v1.DescribeLinkResponse\x12]\n\x0e\x43onfirmConsent\x12$.consentsvc.v1.ConfirmConsentRequest\x1a%.consentsvc.v1.ConfirmConsentResponse\x12Q\n\nRedeemLink\x12 .consentsvc.v1.RedeemLinkRequest\x1a!.consentsvc.v1.RedeemLinkResponse\x12\x66\n\x11ListConsentEvents\x12\'.consentsvc.v1.ListConsentEventsRequest\x1a(.consentsvc.v1.ListConsentEventsResponse\x12Q\n\nGetReceipt\x12 .consentsvc.v1.GetReceiptRequest\x1a!.consentsvc.v1.GetReceiptResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'consentsvc.v1.consent_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHANGEACTION']._serialized_start=2510
-  _globals['_CHANGEACTION']._serialized_end=2750
-  _globals['_CHANGEEFFECT']._serialized_start=2753
-  _globals['_CHANGEEFFECT']._serialized_end=2896
-  _globals['_LINKKIND']._serialized_start=2898
-  _globals['_LINKKIND']._serialized_end=2989
+  _globals['_CHANGEACTION']._serialized_start=2624
+  _globals['_CHANGEACTION']._serialized_end=2864
+  _globals['_CHANGEEFFECT']._serialized_start=2867
+  _globals['_CHANGEEFFECT']._serialized_end=3010
+  _globals['_LINKKIND']._serialized_start=3012
+  _globals['_LINKKIND']._serialized_end=3103
   _globals['_LISTPURPOSESREQUEST']._serialized_start=116
   _globals['_LISTPURPOSESREQUEST']._serialized_end=153
   _globals['_LISTPURPOSESRESPONSE']._serialized_start=155
@@ -48,39 +48,39 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETNOTICERESPONSE']._serialized_start=311
   _globals['_GETNOTICERESPONSE']._serialized_end=369
   _globals['_LISTCONSENTSREQUEST']._serialized_start=372
-  _globals['_LISTCONSENTSREQUEST']._serialized_end=503
-  _globals['_LISTCONSENTSRESPONSE']._serialized_start=506
-  _globals['_LISTCONSENTSRESPONSE']._serialized_end=667
-  _globals['_CONSENTENTRY']._serialized_start=669
-  _globals['_CONSENTENTRY']._serialized_end=767
-  _globals['_CONSENTCHANGE']._serialized_start=770
-  _globals['_CONSENTCHANGE']._serialized_end=983
-  _globals['_UPDATECONSENTSREQUEST']._serialized_start=986
-  _globals['_UPDATECONSENTSREQUEST']._serialized_end=1243
-  _globals['_UPDATECONSENTSRESPONSE']._serialized_start=1245
-  _globals['_UPDATECONSENTSRESPONSE']._serialized_end=1337
-  _globals['_CHANGEOUTCOME']._serialized_start=1340
-  _globals['_CHANGEOUTCOME']._serialized_end=1583
-  _globals['_DESCRIBELINKREQUEST']._serialized_start=1585
-  _globals['_DESCRIBELINKREQUEST']._serialized_end=1621
-  _globals['_DESCRIBELINKRESPONSE']._serialized_start=1623
-  _globals['_DESCRIBELINKRESPONSE']._serialized_end=1704
-  _globals['_CONFIRMCONSENTREQUEST']._serialized_start=1706
-  _globals['_CONFIRMCONSENTREQUEST']._serialized_end=1807
-  _globals['_CONFIRMCONSENTRESPONSE']._serialized_start=1809
-  _globals['_CONFIRMCONSENTRESPONSE']._serialized_end=1891
-  _globals['_REDEEMLINKREQUEST']._serialized_start=1893
-  _globals['_REDEEMLINKREQUEST']._serialized_end=1990
-  _globals['_REDEEMLINKRESPONSE']._serialized_start=1992
-  _globals['_REDEEMLINKRESPONSE']._serialized_end=2097
-  _globals['_LISTCONSENTEVENTSREQUEST']._serialized_start=2100
-  _globals['_LISTCONSENTEVENTSREQUEST']._serialized_end=2248
-  _globals['_LISTCONSENTEVENTSRESPONSE']._serialized_start=2251
-  _globals['_LISTCONSENTEVENTSRESPONSE']._serialized_end=2385
-  _globals['_GETRECEIPTREQUEST']._serialized_start=2387
-  _globals['_GETRECEIPTREQUEST']._serialized_end=2444
-  _globals['_GETRECEIPTRESPONSE']._serialized_start=2446
-  _globals['_GETRECEIPTRESPONSE']._serialized_end=2507
-  _globals['_CONSENTSERVICE']._serialized_start=2992
-  _globals['_CONSENTSERVICE']._serialized_end=3815
+  _globals['_LISTCONSENTSREQUEST']._serialized_end=541
+  _globals['_LISTCONSENTSRESPONSE']._serialized_start=544
+  _globals['_LISTCONSENTSRESPONSE']._serialized_end=705
+  _globals['_CONSENTENTRY']._serialized_start=707
+  _globals['_CONSENTENTRY']._serialized_end=805
+  _globals['_CONSENTCHANGE']._serialized_start=808
+  _globals['_CONSENTCHANGE']._serialized_end=1021
+  _globals['_UPDATECONSENTSREQUEST']._serialized_start=1024
+  _globals['_UPDATECONSENTSREQUEST']._serialized_end=1281
+  _globals['_UPDATECONSENTSRESPONSE']._serialized_start=1283
+  _globals['_UPDATECONSENTSRESPONSE']._serialized_end=1375
+  _globals['_CHANGEOUTCOME']._serialized_start=1378
+  _globals['_CHANGEOUTCOME']._serialized_end=1621
+  _globals['_DESCRIBELINKREQUEST']._serialized_start=1623
+  _globals['_DESCRIBELINKREQUEST']._serialized_end=1659
+  _globals['_DESCRIBELINKRESPONSE']._serialized_start=1661
+  _globals['_DESCRIBELINKRESPONSE']._serialized_end=1742
+  _globals['_CONFIRMCONSENTREQUEST']._serialized_start=1744
+  _globals['_CONFIRMCONSENTREQUEST']._serialized_end=1845
+  _globals['_CONFIRMCONSENTRESPONSE']._serialized_start=1847
+  _globals['_CONFIRMCONSENTRESPONSE']._serialized_end=1929
+  _globals['_REDEEMLINKREQUEST']._serialized_start=1931
+  _globals['_REDEEMLINKREQUEST']._serialized_end=2028
+  _globals['_REDEEMLINKRESPONSE']._serialized_start=2030
+  _globals['_REDEEMLINKRESPONSE']._serialized_end=2135
+  _globals['_LISTCONSENTEVENTSREQUEST']._serialized_start=2138
+  _globals['_LISTCONSENTEVENTSREQUEST']._serialized_end=2324
+  _globals['_LISTCONSENTEVENTSRESPONSE']._serialized_start=2327
+  _globals['_LISTCONSENTEVENTSRESPONSE']._serialized_end=2461
+  _globals['_GETRECEIPTREQUEST']._serialized_start=2463
+  _globals['_GETRECEIPTREQUEST']._serialized_end=2558
+  _globals['_GETRECEIPTRESPONSE']._serialized_start=2560
+  _globals['_GETRECEIPTRESPONSE']._serialized_end=2621
+  _globals['_CONSENTSERVICE']._serialized_start=3106
+  _globals['_CONSENTSERVICE']._serialized_end=3929
 # @@protoc_insertion_point(module_scope)

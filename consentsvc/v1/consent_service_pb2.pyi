@@ -254,6 +254,7 @@ class ListConsentsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
     WITHOUT_SCOPES_FIELD_NUMBER: _builtins.int
+    READER_FIELD_NUMBER: _builtins.int
     subject_id: _builtins.str
     """The subject: 1 to 256 characters of printable ASCII without spaces."""
     page_size: _builtins.int
@@ -266,6 +267,12 @@ class ListConsentsRequest(_message.Message):
     """Leaves out the purposes that take a scope: of somebody with many domains they are nearly all of
     the list. The pages of one list all ask alike.
     """
+    @_builtins.property
+    def reader(self) -> _consent_pb2.Actor:
+        """Who reads, if it is not the subject: then it is recorded as RECORD_READ, once for a list. Of somebody about
+        whom nothing is held, nothing is recorded.
+        """
+
     def __init__(
         self,
         *,
@@ -274,10 +281,11 @@ class ListConsentsRequest(_message.Message):
         page_token: _builtins.str = ...,
         at_least_as_fresh: _builtins.str = ...,
         without_scopes: _builtins.bool = ...,
+        reader: _consent_pb2.Actor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reader", b"reader"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "page_size", b"page_size", "page_token", b"page_token", "subject_id", b"subject_id", "without_scopes", b"without_scopes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "page_size", b"page_size", "page_token", b"page_token", "reader", b"reader", "subject_id", b"subject_id", "without_scopes", b"without_scopes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -724,6 +732,7 @@ class ListConsentEventsRequest(_message.Message):
     AT_LEAST_AS_FRESH_FIELD_NUMBER: _builtins.int
     NEWEST_FIRST_FIELD_NUMBER: _builtins.int
     SKIP_FIELD_NUMBER: _builtins.int
+    READER_FIELD_NUMBER: _builtins.int
     subject_id: _builtins.str
     """The subject: 1 to 256 characters of printable ASCII without spaces."""
     page_size: _builtins.int
@@ -738,6 +747,12 @@ class ListConsentEventsRequest(_message.Message):
     """How many events to pass over before the page begins, counted from where it would have begun: 0 to
     1,000,000.
     """
+    @_builtins.property
+    def reader(self) -> _consent_pb2.Actor:
+        """Who reads, if it is not the subject: then it is recorded as RECORD_READ, once for a list. Of somebody about
+        whom nothing is held, nothing is recorded.
+        """
+
     def __init__(
         self,
         *,
@@ -747,10 +762,11 @@ class ListConsentEventsRequest(_message.Message):
         at_least_as_fresh: _builtins.str = ...,
         newest_first: _builtins.bool = ...,
         skip: _builtins.int = ...,
+        reader: _consent_pb2.Actor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reader", b"reader"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "newest_first", b"newest_first", "page_size", b"page_size", "page_token", b"page_token", "skip", b"skip", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least_as_fresh", b"at_least_as_fresh", "newest_first", b"newest_first", "page_size", b"page_size", "page_token", b"page_token", "reader", b"reader", "skip", b"skip", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -800,19 +816,27 @@ class GetReceiptRequest(_message.Message):
 
     SUBJECT_ID_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    READER_FIELD_NUMBER: _builtins.int
     subject_id: _builtins.str
     """The subject: 1 to 256 characters of printable ASCII without spaces."""
     position: _builtins.int
     """The position of the event."""
+    @_builtins.property
+    def reader(self) -> _consent_pb2.Actor:
+        """Who reads, if it is not the subject: then it is recorded as RECORD_READ. Of somebody about
+        whom nothing is held, nothing is recorded.
+        """
+
     def __init__(
         self,
         *,
         subject_id: _builtins.str = ...,
         position: _builtins.int = ...,
+        reader: _consent_pb2.Actor | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reader", b"reader"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "subject_id", b"subject_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["position", b"position", "reader", b"reader", "subject_id", b"subject_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -187,6 +187,22 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
 
         { "reason": "EVENT_UNKNOWN", "domain": "consentsvc", "metadata": {} }
     """
+    ERROR_REASON_SUBJECT_DECEASED: _ErrorReason.ValueType  # 22
+    """FAILED_PRECONDITION: the subject's death has been reported, and only they themselves could have
+    asked for this.
+
+    Example:
+
+        { "reason": "SUBJECT_DECEASED", "domain": "consentsvc", "metadata": {} }
+    """
+    ERROR_REASON_PAST_NOT_KEPT: _ErrorReason.ValueType  # 23
+    """FAILED_PRECONDITION: what was said by the moment in `as_of_time` is not kept any more: the
+    purpose's time of retention is over. Nobody can tell what the answer was.
+
+    Example:
+
+        { "reason": "PAST_NOT_KEPT", "domain": "consentsvc", "metadata": {} }
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of every `google.rpc.ErrorInfo` that this service sends, without the prefix
@@ -365,5 +381,21 @@ ERROR_REASON_EVENT_UNKNOWN: ErrorReason.ValueType  # 21
 Example:
 
     { "reason": "EVENT_UNKNOWN", "domain": "consentsvc", "metadata": {} }
+"""
+ERROR_REASON_SUBJECT_DECEASED: ErrorReason.ValueType  # 22
+"""FAILED_PRECONDITION: the subject's death has been reported, and only they themselves could have
+asked for this.
+
+Example:
+
+    { "reason": "SUBJECT_DECEASED", "domain": "consentsvc", "metadata": {} }
+"""
+ERROR_REASON_PAST_NOT_KEPT: ErrorReason.ValueType  # 23
+"""FAILED_PRECONDITION: what was said by the moment in `as_of_time` is not kept any more: the
+purpose's time of retention is over. Nobody can tell what the answer was.
+
+Example:
+
+    { "reason": "PAST_NOT_KEPT", "domain": "consentsvc", "metadata": {} }
 """
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -271,6 +271,80 @@ class ReportDeathResponse(_message.Message):
 
     EFFECT_FIELD_NUMBER: _builtins.int
     WRITTEN_AT_FIELD_NUMBER: _builtins.int
+    ERASE_TIME_FIELD_NUMBER: _builtins.int
+    effect: _consent_service_pb2.ChangeEffect.ValueType
+    """RECORDED or UNCHANGED."""
+    written_at: _builtins.str
+    """The position at which it stands, as a token for `at_least_as_fresh`."""
+    @_builtins.property
+    def erase_time(self) -> _timestamp_pb2.Timestamp:
+        """When the subject is forgotten, by their directions; unset if there are none."""
+
+    def __init__(
+        self,
+        *,
+        effect: _consent_service_pb2.ChangeEffect.ValueType = ...,
+        written_at: _builtins.str = ...,
+        erase_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["erase_time", b"erase_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["effect", b"effect", "erase_time", b"erase_time", "written_at", b"written_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportDeathResponse: _TypeAlias = ReportDeathResponse  # noqa: Y015
+
+@_typing.final
+class RecordDirectionsRequest(_message.Message):
+    """Asks to record directions."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    CHANNEL_FIELD_NUMBER: _builtins.int
+    DIRECTIONS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    subject_id: _builtins.str
+    """The subject: 1 to 256 characters of printable ASCII without spaces."""
+    channel: _builtins.str
+    """Where they come from: 1 to 32 characters of a-z, 0-9 and _, such as `letter`."""
+    request_id: _builtins.str
+    """The caller's id of this request."""
+    @_builtins.property
+    def actor(self) -> _consent_pb2.Actor:
+        """Who tells of them: the subject, or somebody who has them in writing."""
+
+    @_builtins.property
+    def directions(self) -> _consent_pb2.Directions:
+        """What they are."""
+
+    def __init__(
+        self,
+        *,
+        subject_id: _builtins.str = ...,
+        actor: _consent_pb2.Actor | None = ...,
+        channel: _builtins.str = ...,
+        directions: _consent_pb2.Directions | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "directions", b"directions"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "channel", b"channel", "directions", b"directions", "request_id", b"request_id", "subject_id", b"subject_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecordDirectionsRequest: _TypeAlias = RecordDirectionsRequest  # noqa: Y015
+
+@_typing.final
+class RecordDirectionsResponse(_message.Message):
+    """The directions are recorded."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EFFECT_FIELD_NUMBER: _builtins.int
+    WRITTEN_AT_FIELD_NUMBER: _builtins.int
     effect: _consent_service_pb2.ChangeEffect.ValueType
     """RECORDED or UNCHANGED."""
     written_at: _builtins.str
@@ -287,7 +361,7 @@ class ReportDeathResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___ReportDeathResponse: _TypeAlias = ReportDeathResponse  # noqa: Y015
+Global___RecordDirectionsResponse: _TypeAlias = RecordDirectionsResponse  # noqa: Y015
 
 @_typing.final
 class ExportSubjectRequest(_message.Message):

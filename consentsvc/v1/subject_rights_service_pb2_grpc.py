@@ -60,6 +60,11 @@ class SubjectRightsServiceStub(object):
                 request_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathRequest.SerializeToString,
                 response_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathResponse.FromString,
                 _registered_method=True)
+        self.RecordDirections = channel.unary_unary(
+                '/consentsvc.v1.SubjectRightsService/RecordDirections',
+                request_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.RecordDirectionsRequest.SerializeToString,
+                response_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.RecordDirectionsResponse.FromString,
+                _registered_method=True)
         self.LinkSubjects = channel.unary_unary(
                 '/consentsvc.v1.SubjectRightsService/LinkSubjects',
                 request_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.LinkSubjectsRequest.SerializeToString,
@@ -120,7 +125,17 @@ class SubjectRightsServiceServicer(object):
 
     def ReportDeath(self, request, context):
         """Records that the subject has died: from here on every check answers no, DECEASED. This cannot
-        be taken back.
+        be taken back. The subject's directions are carried out: they are forgotten as by EraseSubject, at
+        once or at the time that they chose.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecordDirections(self, request, context):
+        """Records what the subject wants to become of their data after their death (French law 78-17, art.
+        85). The last word counts; the same word again records nothing. FAILED_PRECONDITION with reason
+        SUBJECT_DECEASED after the report of a death.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -225,6 +240,11 @@ def add_SubjectRightsServiceServicer_to_server(servicer, server):
                     servicer.ReportDeath,
                     request_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathRequest.FromString,
                     response_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathResponse.SerializeToString,
+            ),
+            'RecordDirections': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordDirections,
+                    request_deserializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.RecordDirectionsRequest.FromString,
+                    response_serializer=consentsvc_dot_v1_dot_subject__rights__service__pb2.RecordDirectionsResponse.SerializeToString,
             ),
             'LinkSubjects': grpc.unary_unary_rpc_method_handler(
                     servicer.LinkSubjects,
@@ -361,6 +381,33 @@ class SubjectRightsService(object):
             '/consentsvc.v1.SubjectRightsService/ReportDeath',
             consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathRequest.SerializeToString,
             consentsvc_dot_v1_dot_subject__rights__service__pb2.ReportDeathResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordDirections(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/consentsvc.v1.SubjectRightsService/RecordDirections',
+            consentsvc_dot_v1_dot_subject__rights__service__pb2.RecordDirectionsRequest.SerializeToString,
+            consentsvc_dot_v1_dot_subject__rights__service__pb2.RecordDirectionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

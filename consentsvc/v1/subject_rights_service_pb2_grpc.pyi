@@ -38,7 +38,13 @@ class SubjectRightsServiceStub:
     """
     ReportDeath: _aio.UnaryUnaryMultiCallable[_subject_rights_service_pb2.ReportDeathRequest, _subject_rights_service_pb2.ReportDeathResponse]
     """Records that the subject has died: from here on every check answers no, DECEASED. This cannot
-    be taken back.
+    be taken back. The subject's directions are carried out: they are forgotten as by EraseSubject, at
+    once or at the time that they chose.
+    """
+    RecordDirections: _aio.UnaryUnaryMultiCallable[_subject_rights_service_pb2.RecordDirectionsRequest, _subject_rights_service_pb2.RecordDirectionsResponse]
+    """Records what the subject wants to become of their data after their death (French law 78-17, art.
+    85). The last word counts; the same word again records nothing. FAILED_PRECONDITION with reason
+    SUBJECT_DECEASED after the report of a death.
     """
     LinkSubjects: _aio.UnaryUnaryMultiCallable[_subject_rights_service_pb2.LinkSubjectsRequest, _subject_rights_service_pb2.LinkSubjectsResponse]
     """Joins somebody who was known by another id, such as a device before they signed in, to a subject:
@@ -150,7 +156,19 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_subject_rights_service_pb2.ReportDeathRequest, _abc.Awaitable[_subject_rights_service_pb2.ReportDeathResponse]],
     ) -> _abc.Awaitable[_subject_rights_service_pb2.ReportDeathResponse]:
         """Records that the subject has died: from here on every check answers no, DECEASED. This cannot
-        be taken back.
+        be taken back. The subject's directions are carried out: they are forgotten as by EraseSubject, at
+        once or at the time that they chose.
+        """
+
+    @_abc_1.abstractmethod
+    def RecordDirections(
+        self,
+        request: _subject_rights_service_pb2.RecordDirectionsRequest,
+        context: _aio.ServicerContext[_subject_rights_service_pb2.RecordDirectionsRequest, _abc.Awaitable[_subject_rights_service_pb2.RecordDirectionsResponse]],
+    ) -> _abc.Awaitable[_subject_rights_service_pb2.RecordDirectionsResponse]:
+        """Records what the subject wants to become of their data after their death (French law 78-17, art.
+        85). The last word counts; the same word again records nothing. FAILED_PRECONDITION with reason
+        SUBJECT_DECEASED after the report of a death.
         """
 
     @_abc_1.abstractmethod

@@ -58,6 +58,7 @@ class TestList:
             "report": None,
             "signal": None,
             "withheld": None,
+            "directions": None,
         }
 
     def test_people_get_a_table(self, served: Served, head: int) -> None:

@@ -16,6 +16,8 @@ NO_STATE = STANDINGS | {
     K.PUBLICATION_REPORTED,
     K.RECORD_EXPORTED,
     K.SUBJECT_ERASED,
+    K.DIRECTIONS_RECORDED,
+    K.RECORD_READ,
 }
 """What the state of a consent does not hold: it is about all purposes, or about no choice."""
 LATER = Instant(NOW + 1_000_000)

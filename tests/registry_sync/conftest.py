@@ -10,7 +10,7 @@ from consentsvc.service.ports import EventStore
 from registry_sync import FRED, EppRegistry
 from registry_sync.testing import Registry, RegistryServer
 from tests.registry_sync.meeting import adapter, no_sleep
-from tests.registry_sync.scene import OPENED, Scene
+from tests.registry_sync.scene import FOLLOWER, OPENED, Scene
 from tests.support.clock import FakeClock
 from tests.support.wire import serving
 
@@ -45,7 +45,14 @@ async def cz(fred: RegistryServer) -> AsyncIterator[EppRegistry]:
 async def scene(tmp_path: Path, sqlite_store: EventStore, clock: FakeClock) -> AsyncIterator[Scene]:
     """A registrar with registries of several kinds."""
     scene = Scene(tmp_path)
-    scene.serve = lambda address: serving(sqlite_store, scene.catalogue, clock, listen=address)
+    scene.serve = lambda address: serving(
+        sqlite_store,
+        scene.catalogue,
+        clock,
+        listen=address,
+        obliged_followers=(FOLLOWER,),
+        erasure_wait_seconds=scene.patience,
+    )
     async with scene, AsyncExitStack() as stack:
         for name, registry in OPENED.items():
             server = RegistryServer(registry(), sleep=no_sleep)

@@ -17,6 +17,7 @@ from consentclient import (
     ConsentEvent,
     ContactField,
     ContactRole,
+    Erased,
     EventKind,
     FieldOutcome,
     NoticeRef,
@@ -49,6 +50,8 @@ from tests.support import catalogues
 from tests.support.wire import Wire
 
 PURPOSE = "whois"
+FOLLOWER = "registry_sync"
+"""Whom the consent service waits for before it forgets anybody."""
 NOTICE = NoticeRef("1", "en")
 OPERATOR = Actor(ActorKind.OPERATOR, "op7")
 
@@ -152,6 +155,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.catalogue = asked_about()
+        self.patience = 60
         self.port = 0
         self.passwords: dict[str, str] = {}
         self._running = AsyncExitStack()
@@ -319,6 +323,10 @@ class Scene:
     ) -> None:
         """A customer flips the switch off."""
         await self.say(Action.WITHDRAW, account, fields, **at)
+
+    async def erase(self, account: str) -> Erased:
+        """A customer is forgotten, once the service has waited for whom it waits for."""
+        return await self.client.erase(account, actor=OPERATOR, channel="letter")
 
     async def wanted(self) -> dict[tuple[str, str], set[str]]:
         """What the consent service says of everything that has a switch, asked as anybody would."""

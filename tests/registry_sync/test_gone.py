@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from registry_sync import ContactRecord, JsonLines, State
-from registry_sync._state import CONTACT, Applied, Due, Thing
+from registry_sync._applied import Applied
+from registry_sync._due import CONTACT, Due, Thing
 from registry_sync._summary import Summary
 from registry_sync.testing import Fault, Kind, Registry, RegistryServer
 from tests.registry_sync.scene import (
@@ -258,7 +259,8 @@ async def test_a_state_file_of_before(scene: Scene) -> None:
     await scene.settle()
     with closing(sqlite3.connect(scene.state_file)) as file:
         file.executescript(
-            "DROP VIEW standing; DROP INDEX applied_of_account;"
+            "DROP VIEW standing; DROP INDEX applied_of_account; DROP INDEX due_awaited;"
+            "ALTER TABLE due DROP COLUMN awaited;"
             + "".join(
                 f"ALTER TABLE applied DROP COLUMN {one};"
                 for one in ("handle", "account", "facts", "pending")

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from registry_sync import EppRegistry, State
+from registry_sync._due import CONTACT, Due, Thing
 from registry_sync._resting import Resting
-from registry_sync._state import CONTACT, Due, Thing
 from registry_sync._summary import Summary
 from tests.registry_sync.failing import Failing, failing_with, people
 from tests.registry_sync.scene import EMAIL, VOICE, Scene, ended

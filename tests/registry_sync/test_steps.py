@@ -3,7 +3,7 @@
 import pytest
 
 from consentclient import DiscloseList, PostalType
-from registry_sync._state import Applied
+from registry_sync._applied import Applied
 from registry_sync._steps import _turns
 
 INT, BOTH = frozenset({PostalType.INT}), frozenset(PostalType)

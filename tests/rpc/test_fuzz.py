@@ -41,6 +41,7 @@ WRITES = {
     "LinkSubjects",
     "ExportSubject",
     "EraseSubject",
+    "RecordDirections",
 }
 # An item of a batch that is refused does not refuse the batch.
 BATCHES = {"BatchCheckConsents", "StreamCheckConsents", "BatchResolvePublications"}

@@ -48,6 +48,7 @@ SUBJECTS = [
     "ExportSubject",
     "LinkSubjects",
     "EraseSubject",
+    "RecordDirections",
 ]
 WRITES = [
     "UpdateConsents",
@@ -61,6 +62,7 @@ WRITES = [
     "ExportSubject",
     "LinkSubjects",
     "EraseSubject",
+    "RecordDirections",
 ]
 ACTORS = [
     "UpdateConsents",
@@ -72,6 +74,7 @@ ACTORS = [
     "ExportSubject",
     "LinkSubjects",
     "EraseSubject",
+    "RecordDirections",
 ]
 
 

@@ -169,7 +169,7 @@ class World:
             case "restriction_lifted":
                 written, news = await self.rights.lift(instruction), restricted
             case _:
-                written = await self.rights.report_death(instruction)
+                written, _ = await self.rights.report_death(instruction)
                 news = kind not in words
         self.agree(written, [self.note(kind, instruction.subject, None) if news else None])
 

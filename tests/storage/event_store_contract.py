@@ -43,6 +43,7 @@ from tests.storage.making import (
     restricted,
     withdrawn,
 )
+from tests.storage.retention_contract import RetentionContract
 from tests.storage.scoped_contract import ScopedContract
 from tests.storage.tree_contract import TreeContract
 from tests.support.catalogues import NEWSLETTER, PROFILING, STATISTICS, catalogue
@@ -79,7 +80,9 @@ async def recall(store: EventStore, asked: Request) -> Remembered | None:
     return await store.write(lambda transaction: transaction.recall(asked))
 
 
-class EventStoreContract(ScopedContract, TreeContract, CheckpointContract, ErasureContract):
+class EventStoreContract(
+    ScopedContract, TreeContract, CheckpointContract, ErasureContract, RetentionContract
+):
     """The promises of `EventStore` and `Transaction`. `store` and `other` are new and empty."""
 
     # --- appending ---------------------------------------------------------------------------

@@ -68,7 +68,13 @@ NAME, EMAIL = frozenset({ContactField.NAME}), frozenset({ContactField.EMAIL})
 _SUBJECT_KINDS = [
     kind for kind in EventKind if kind not in {EventKind.NOTICE_PUBLISHED, EventKind.SUBJECT_ERASED}
 ]
-_OF_NO_PURPOSE = STANDINGS | {EventKind.RECORD_EXPORTED}
+OF_NO_PURPOSE = STANDINGS | {
+    EventKind.RECORD_EXPORTED,
+    EventKind.RECORD_READ,
+    EventKind.DIRECTIONS_RECORDED,
+    EventKind.SUBJECT_ERASED,
+}
+"""The kinds that concern every purpose, or none."""
 _SPEAKING = CHOICES | {EventKind.CONSENT_REQUESTED, EventKind.CONSENT_EXPIRED}
 _SCOPED_KINDS = [
     *sorted(_SPEAKING, key=lambda kind: kind.value),
@@ -200,7 +206,7 @@ async def a_life(
             happened = event(
                 kind,
                 subject,
-                None if kind in _OF_NO_PURPOSE else purpose,
+                None if kind in OF_NO_PURPOSE else purpose,
                 notice=notice,
                 refers_to=refers_to,
                 signal=(

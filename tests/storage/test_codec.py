@@ -14,9 +14,9 @@ from consentsvc.domain import encoding
 from consentsvc.domain.canonical import Damaged, canonical
 from consentsvc.domain.encoding import read_header
 from consentsvc.domain.events import (
-    STANDINGS,
     Actor,
     ActorKind,
+    Directions,
     Event,
     EventKind,
     Evidence,
@@ -26,12 +26,14 @@ from consentsvc.domain.events import (
     PublicationReport,
     ReportOutcome,
     RevocationReason,
+    Wish,
 )
 from consentsvc.domain.identifiers import ActorId, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.domain.merkle import leaf_hash
 from consentsvc.domain.scope import ContactField, ContactId, DomainName, Reach, Role, Scope
 from consentsvc.storage.codec import header, seal, sealed_hash, unseal
+from tests.storage.making import OF_NO_PURPOSE
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -67,13 +69,13 @@ REPORT = PublicationReport(
 def placed(kind: EventKind) -> Event:
     """An event of a kind, with everything that one of that kind can have."""
     published = kind is EventKind.NOTICE_PUBLISHED
-    names_purpose = kind not in STANDINGS | {
-        EventKind.RECORD_EXPORTED,
-        EventKind.SUBJECT_ERASED,
-    }
+    names_purpose = kind not in OF_NO_PURPOSE
     personal = PERSONAL
     if kind is EventKind.PUBLICATION_REPORTED:
         personal = replace(PERSONAL, revocation=None, report=REPORT)
+    if kind is EventKind.DIRECTIONS_RECORDED:
+        until = Instant(1_900_000_000_000_000)
+        personal = replace(PERSONAL, revocation=None, directions=Directions(Wish.KEEP, until))
     return Event(
         position=Position(42),
         recorded_at=Instant(1_772_355_600_000_001),

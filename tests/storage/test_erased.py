@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -44,6 +45,7 @@ from tests.storage.making import (
     given,
     record,
     restricted,
+    withdrawn,
 )
 from tests.storage.test_verify import ERASURE, OF_ERASED, flip, keys_of, pairs
 from tests.support.catalogues import NEWSLETTER, STATISTICS, catalogue
@@ -278,17 +280,20 @@ async def forgetful(tmp_path: Path, clock: FakeClock) -> Path:
             lambda one: one.plan_erasure(ANNA, PendingErasure(now, one.head, now)), {ANNA}
         )
         await store.acknowledge("sync", Position(3))
+        await record(store, given(BEN), withdrawn(BEN))
+        assert await store.empty_ended(NEWSLETTER, now, None, 10) == (ANY, 1)
     assert verify(path).problems == ()
     return path
 
 
-# What nothing can tell: until when somebody is waited for, and for whom.
+# What nothing can tell: when something was emptied, until when is waited, and for whom.
 _UNTOLD = {
     ("pending_erasure", "due_at"),
     ("pending_erasure", "begun"),
     ("pending_erasure", "begun_at"),
     ("follower", "name"),
     ("follower", "through"),
+    ("emptied", "emptied_at"),
 }
 
 

@@ -268,6 +268,7 @@ ERASURE = {
     "kept_proof": ["subject", "purpose", "position", "until", "mac"],
     "pending_erasure": ["pseudonym", "due_at", "begun", "begun_at"],
     "follower": ["name", "through"],
+    "emptied": ["position", "emptied_at"],
 }
 OF_ERASED = {"erased": ["pseudonym"], "suppressed": ["subject", "kind", "purpose", "mac"]}
 

@@ -49,6 +49,17 @@ async def report_death(wire: Wire, subject: str, **options: Any) -> rights.Repor
     )
 
 
+async def direct(wire: Wire, subject: str, **options: Any) -> rights.RecordDirectionsResponse:
+    """Says what is to become of somebody's data after their death: `erase=True`, for example."""
+    wishes = {"erase", "keep_until_time", "none"}
+    directions = shared.Directions(**{one: options.pop(one) for one in wishes & options.keys()})
+    return await wire.rights.RecordDirections(
+        rights.RecordDirectionsRequest(
+            directions=directions, **_instruction(wire, subject, options)
+        )
+    )
+
+
 async def erase(wire: Wire, subject: str, **options: Any) -> rights.EraseSubjectResponse:
     """Forgets a subject."""
     given = {"request_id": wire.request_id(), **options}

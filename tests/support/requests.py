@@ -137,6 +137,9 @@ GOOD: dict[str, Message] = {
             ),
         ]
     ),
+    "RecordDirections": rights.RecordDirectionsRequest(
+        directions=shared.Directions(erase=True), **_INSTRUCTION
+    ),
 }
 """By the method's name. All succeed on a new store but those with a token, and the
 receipt."""

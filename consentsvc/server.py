@@ -37,6 +37,7 @@ from consentsvc.service.erasures import Erasures
 from consentsvc.service.expiry import Sweeper
 from consentsvc.service.exports import Exports
 from consentsvc.service.following import Following
+from consentsvc.service.import_plans import Plans
 from consentsvc.service.importing import Imports
 from consentsvc.service.links import Links
 from consentsvc.service.ports import Clock, EventStore
@@ -182,6 +183,7 @@ async def started(
     links = Links(store.secret("links"))
     queries = Queries(store, catalogue, links, clock)
     signer = Signer(_origin(settings, store), store.secret("checkpoint"))
+    own = Verifier(signer.name, signer.public_key)
     checkpoints = Checkpoints(store, signer)
     await checkpoints.check_origin()
     receipts = Receipts(store, catalogue, checkpoints)
@@ -226,12 +228,7 @@ async def started(
             Rights(store, catalogue),
             erasures,
             Exports(store, queries, receipts, clock),
-            Imports(
-                store,
-                catalogue,
-                signer.name,
-                [Verifier(signer.name, signer.public_key), *trusted],
-            ),
+            Imports(store, Plans(catalogue, [own, *trusted]), signer.name),
             tokens,
             clock,
         ),

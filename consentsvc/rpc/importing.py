@@ -9,7 +9,7 @@ from consentsvc.domain.identifiers import PurposeId
 from consentsvc.rpc import scopes, translate
 from consentsvc.rpc.callers import Connection, caller
 from consentsvc.rpc.limits import MAX_IMPORTED, refuse_large
-from consentsvc.service.importing import Imported, Stated, Whence
+from consentsvc.service.import_plans import Imported, Stated, Whence
 from consentsvc.v1 import consent_pb2 as shared
 from consentsvc.v1 import subject_rights_service_pb2 as messages
 

@@ -15,7 +15,8 @@ from consentsvc.rpc.tokens import Kind, Tokens
 from consentsvc.rpc.writing import Write, request_of
 from consentsvc.service.erasures import Erasures
 from consentsvc.service.exports import Exports, Part
-from consentsvc.service.importing import Imports, Whence
+from consentsvc.service.import_plans import Whence
+from consentsvc.service.importing import Imports
 from consentsvc.service.ports import Clock, KeptProof
 from consentsvc.service.requests import Effect, Written
 from consentsvc.service.rights import Instruction, Rights

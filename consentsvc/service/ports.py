@@ -218,10 +218,6 @@ class Transaction(Protocol):
         """
         ...
 
-    def holds_from(self, position: Position) -> Instant:
-        """Reads `Event.holds_from` of the event at a position."""
-        ...
-
     def append(self, event: NewEvent) -> Position:
         """Appends an event. Its subject, if it has one, was announced to `EventStore.write`.
 

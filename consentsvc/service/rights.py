@@ -67,7 +67,7 @@ class Rights:
         def direct(transaction: Transaction) -> Outcome:
             if transaction.standing(subject).death is not None:
                 raise SubjectDeceased("the subject's death has been reported")
-            if _directions(transaction, subject) == directions:
+            if directions_of(transaction, subject) == directions:
                 return UNCHANGED
             event = NewEvent(EventKind.DIRECTIONS_RECORDED, personal=personal)
             return Outcome(Effect.RECORDED, position=transaction.append(event))
@@ -170,7 +170,7 @@ class Rights:
                 return UNCHANGED
             position = transaction.append(NewEvent(kind, personal=personal))
             if kind is EventKind.DEATH_REPORTED:
-                _carry_out(transaction, subject)
+                carry_out(transaction, subject)
             return Outcome(Effect.RECORDED, position=position)
 
         return await self._store.write(
@@ -181,16 +181,16 @@ class Rights:
         )
 
 
-def _directions(transaction: Transaction, subject: SubjectId) -> Directions:
+def directions_of(transaction: Transaction, subject: SubjectId) -> Directions:
     """The subject's last word on it."""
     events = transaction.history(subject, None, START)
     said = [one.personal.directions for one in events if one.personal is not None]
     return next((one for one in reversed(said) if one is not None), _NO_DIRECTIONS)
 
 
-def _carry_out(transaction: Transaction, subject: SubjectId) -> None:
+def carry_out(transaction: Transaction, subject: SubjectId) -> None:
     """Sees to it that somebody who has died is forgotten when they wanted to be."""
-    due = _directions(transaction, subject).erase_at(transaction.now)
+    due = directions_of(transaction, subject).erase_at(transaction.now)
     if due is not None and transaction.pending_erasure(subject) is None:
         transaction.plan_erasure(subject, PendingErasure(due))
 

@@ -517,10 +517,6 @@ class _Layer:
         events = (self._below.events + self._mine.events)[after:]
         return [event for event in events if (event.pseudonym, event.purpose) == key]
 
-    def holds_from(self, position: Position) -> Instant:
-        """See `Transaction.holds_from`."""
-        return (self._below.events + self._mine.events)[position - 1].holds_from
-
     def append(self, event: NewEvent) -> Position:
         """See `Transaction.append`."""
         subject = event.personal.subject if event.personal else None

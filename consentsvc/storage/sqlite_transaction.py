@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Callable, Mapping
 
 from consentsvc.domain.consent import Consent, Standing, fold, fold_standing
-from consentsvc.domain.encoding import SALT_BYTES, read_header
+from consentsvc.domain.encoding import SALT_BYTES
 from consentsvc.domain.events import STANDINGS, Event, EventKind, NewEvent, NoticeRef
 from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
@@ -84,13 +84,6 @@ class SqliteTransaction:
         return sqlite_reads.history(
             self._connection, self._keyring, self._pseudonyms[subject], purpose, after
         )
-
-    def holds_from(self, position: Position) -> Instant:
-        """See `Transaction.holds_from`."""
-        (header,) = self._connection.execute(
-            "SELECT header FROM event WHERE position = ?", (position,)
-        ).fetchone()
-        return read_header(header).event.holds_from
 
     def append(self, event: NewEvent) -> Position:
         """See `Transaction.append`."""

@@ -93,7 +93,8 @@ class SubjectRightsServiceStub:
     A receipt counts if it was signed by this log or by one of those that the service was told to
     trust. What it proves is recorded as it is, so that somebody whose receipts are all imported,
     where nothing was known of them, gets the same decisions. The notice is left out if it was never
-    published here: a consent is then NOTICE_SUPERSEDED. Kinds that change no consent are skipped.
+    published here: a consent is then NOTICE_SUPERSEDED. Directions are taken along, and carried out
+    when a death is imported. Other kinds that change no consent are skipped.
 
     What nothing proves is believed as far as it is a no: a refusal, withdrawal, revocation,
     objection, restriction or death. A consent, or a request for one, becomes a request that the
@@ -241,7 +242,8 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         A receipt counts if it was signed by this log or by one of those that the service was told to
         trust. What it proves is recorded as it is, so that somebody whose receipts are all imported,
         where nothing was known of them, gets the same decisions. The notice is left out if it was never
-        published here: a consent is then NOTICE_SUPERSEDED. Kinds that change no consent are skipped.
+        published here: a consent is then NOTICE_SUPERSEDED. Directions are taken along, and carried out
+        when a death is imported. Other kinds that change no consent are skipped.
 
         What nothing proves is believed as far as it is a no: a refusal, withdrawal, revocation,
         objection, restriction or death. A consent, or a request for one, becomes a request that the

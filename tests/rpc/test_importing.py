@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from consentsvc.domain.catalogue import Catalogue
+from consentsvc.domain.identifiers import SubjectId
 from consentsvc.domain.instants import add
 from consentsvc.domain.receipts import Receipt
 from consentsvc.server import KeysUnusable
@@ -400,7 +401,7 @@ async def test_a_no_to_publication(here: Wire, clock: FakeClock) -> None:
     "kind",
     [
         "objection_withdrawn", "restriction_lifted", "notice_published", "publication_reported",
-        "record_exported", "subject_erased", "consent_expired",
+        "record_exported", "subject_erased", "consent_expired", "directions_recorded",
     ],
 )  # fmt: skip
 async def test_what_is_not_believed(here: Wire, clock: FakeClock, kind: str) -> None:
@@ -490,6 +491,37 @@ async def test_a_freeze_that_is_newer(wire: Wire, here: Wire, clock: FakeClock) 
     await bring(here, await exported(wire, "anna"))
 
     assert await why(here) == "RESTRICTED"
+
+
+async def test_directions_are_taken_along(
+    wire: Wire, here: Wire, here_store: EventStore, clock: FakeClock
+) -> None:
+    """What a person wants after their death is carried out where their death is imported too."""
+    until = add(clock.now, 30 * DAY)
+    await acts.direct(wire, "anna", erase=True)
+    await acts.direct(wire, "anna", keep_until_time=acts.stamp(until))
+    await acts.report_death(wire, "anna")
+    answer = await bring(here, await exported(wire, "anna"))
+    pending = await here_store.pending_erasure(SubjectId("anna"))
+    directions = [one.directions for one in await acts.history(here, "anna")]
+
+    assert counts(answer) == (3, 0, 0, 1)
+    assert directions[:2] == [
+        shared.Directions(erase=True),
+        shared.Directions(keep_until_time=acts.stamp(until)),
+    ]
+    assert pending
+    assert pending.due == until
+
+
+async def test_newer_directions_stand(wire: Wire, here: Wire, clock: FakeClock) -> None:
+    """What a person has said here since is their last word."""
+    await acts.direct(wire, "anna", erase=True)
+    clock.advance(DAY)
+    await acts.direct(here, "anna", keep_until_time=acts.stamp(clock.now + 1))
+    answer = await bring(here, await exported(wire, "anna"))
+
+    assert counts(answer) == (0, 0, 0, 2)
 
 
 async def test_publication_is_compared_where_it_meets(

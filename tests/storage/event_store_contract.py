@@ -291,17 +291,21 @@ class EventStoreContract(
         now, earlier = clock.now, add(clock.now, timedelta(days=-400))
         later = add(clock.now, timedelta(days=1))
 
-        def work(transaction: Transaction) -> list[Instant]:
-            for since, purpose in ((earlier, NEWSLETTER), (later, PROFILING), (None, STATISTICS)):
-                transaction.append(replace(given(ANNA, purpose), since=since))
-            return [transaction.holds_from(Position(position)) for position in (1, 2, 3)]
-
-        held = await store.write(work, {ANNA})
+        await record(
+            store,
+            *(
+                replace(given(ANNA, purpose), since=since)
+                for since, purpose in (
+                    (earlier, NEWSLETTER),
+                    (later, PROFILING),
+                    (None, STATISTICS),
+                )
+            ),
+        )
         _, found = await store.subject_record(ANNA)
         assert found
         chosen = [one.choice and one.choice.recorded_at for one in found.consents.values()]
 
-        assert held == [earlier, now, now]
         assert dict(zip(found.consents, chosen, strict=True)) == {
             NEWSLETTER: earlier,
             PROFILING: now,

@@ -156,6 +156,7 @@ def event(one: "ConsentEvent") -> Shape:
         "report": report(one.report),
         "signal": one.signal and one.signal.value,
         "withheld": one.withheld and one.withheld.value,
+        "directions": directions(one.directions),
         "since_time": moment(one.since_time),
         "provenance": one.provenance
         and {
@@ -165,7 +166,6 @@ def event(one: "ConsentEvent") -> Shape:
             "log_origin": one.provenance.log_origin,
             "log_position": one.provenance.log_position,
         },
-        "directions": directions(one.directions),
     }
 
 

@@ -59,6 +59,8 @@ class TestList:
             "signal": None,
             "withheld": None,
             "directions": None,
+            "since_time": None,
+            "provenance": None,
         }
 
     def test_people_get_a_table(self, served: Served, head: int) -> None:

@@ -129,7 +129,7 @@ async def test_a_server_that_comes_back(service: Service, kind: str) -> None:
             await client.import_events([refused(2)], **HEADER)
         await service.start()
         again: Iterator[ImportedEvent] = map(refused, (1, 2))
-        async with opened(kind, service.target) as other:
+        async with opened(kind, service.target, retry=Retry(20)) as other:
             counts = await other.import_events(again, **HEADER)
 
     assert len(tried.delays) == 1

@@ -38,8 +38,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def catalogue() -> Catalogue:
-    whois = catalogues.purpose(catalogues.WHOIS, takes_scope=True, months=3, marked_for_signal=True)
-    return catalogues.catalogue(whois)
+    return catalogues.catalogue(catalogues.purpose(catalogues.WHOIS, takes_scope=True, months=3))
 
 
 @pytest.fixture

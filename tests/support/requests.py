@@ -108,6 +108,9 @@ GOOD: dict[str, Message] = {
     "LinkSubjects": rights.LinkSubjectsRequest(other_subject_id="device:1", **_INSTRUCTION),
     "ExportSubject": rights.ExportSubjectRequest(**_INSTRUCTION),
     "EraseSubject": rights.EraseSubjectRequest(**_INSTRUCTION),
+    "RecordDirections": rights.RecordDirectionsRequest(
+        directions=shared.Directions(erase=True), **_INSTRUCTION
+    ),
     "ImportEvents": rights.ImportEventsRequest(
         events=[
             rights.ImportedEvent(
@@ -136,9 +139,6 @@ GOOD: dict[str, Message] = {
                 ),
             ),
         ]
-    ),
-    "RecordDirections": rights.RecordDirectionsRequest(
-        directions=shared.Directions(erase=True), **_INSTRUCTION
     ),
 }
 """By the method's name. All succeed on a new store but those with a token, and the

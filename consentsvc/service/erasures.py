@@ -9,6 +9,7 @@ import structlog
 
 from consentsvc.domain.catalogue import Catalogue, Purpose
 from consentsvc.domain.changes import erasure_ends
+from consentsvc.domain.errors import SubjectUnknown
 from consentsvc.domain.events import (
     THE_SYSTEM,
     Actor,
@@ -80,6 +81,8 @@ class Erasures:
         One that is cancelled goes on: `run` sees to it. A repeat waits for the same end.
         """
         subject = instruction.subject
+        # What another call has just recorded is not begun again.
+        await self._store.finish_erasures()
         _, known = await self._store.subject_record(subject)
         if known is None:
             return await self._done(subject, None, ())
@@ -88,12 +91,16 @@ class Erasures:
             self._begin(transaction, subject, instruction.actor, instruction.channel)
             return [Outcome(Effect.RECORDED)]
 
-        await self._store.write(
-            lambda transaction: once(
-                transaction, instruction.request, subject, lambda: begin(transaction)
-            ),
-            {subject},
-        )
+        try:
+            await self._store.write(
+                lambda transaction: once(
+                    transaction, instruction.request, subject, lambda: begin(transaction)
+                ),
+                {subject},
+                only_known=True,
+            )
+        except SubjectUnknown:
+            return await self._done(subject, None, ())
         late: Sequence[str] = ()
         while pending := await self._store.pending_erasure(subject):
             late = await self._advance(subject, pending)
@@ -130,9 +137,14 @@ class Erasures:
             late = await self._late(pending.begun)
             if late and self._clock() < add(pending.begun_at, self._patience):
                 return late
-        erased = await self._store.write(
-            lambda transaction: self._end(transaction, subject, pending), {subject}
-        )
+        try:
+            erased = await self._store.write(
+                lambda transaction: self._end(transaction, subject, pending),
+                {subject},
+                only_known=True,
+            )
+        except SubjectUnknown:
+            return late  # somebody else has gone on
         if erased is not None:
             await self._store.finish_erasures()
             _log.info("erased", position=erased, late=list(late))

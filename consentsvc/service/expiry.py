@@ -5,6 +5,7 @@ Answers do not wait for it: a decision looks at the clock itself.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -12,6 +13,7 @@ import structlog
 
 from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.decision import REQUEST_OPEN_FOR, ran_out
+from consentsvc.domain.errors import SubjectUnknown
 from consentsvc.domain.events import THE_SYSTEM, EventKind, NewEvent, Personal
 from consentsvc.domain.identifiers import Position, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add, add_months
@@ -48,7 +50,10 @@ class Sweeper:
             for first in range(0, len(due), _AT_ONCE):
                 some = due[first : first + _AT_ONCE]
                 subjects = {one.subject for one in some}
-                swept += await self._store.write(partial(self._expire, some), subjects)
+                with suppress(SubjectUnknown):  # one of them has just been erased
+                    swept += await self._store.write(
+                        partial(self._expire, some), subjects, only_known=True
+                    )
             total += swept
             if swept == 0:
                 if len(due) < most:

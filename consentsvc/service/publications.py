@@ -17,7 +17,7 @@ from consentsvc.domain.publication.wire import NOTHING, Sent, Told
 from consentsvc.domain.scope import ContactField, Reach, Role
 from consentsvc.service.ports import Clock, EventStore, Inquiry, Request, Transaction
 from consentsvc.service.queries import LATEST, Consistency, published_by, refuse_stale
-from consentsvc.service.requests import Effect, Outcome, Written, once
+from consentsvc.service.requests import UNCHANGED, Effect, Outcome, Written, once
 
 
 class PublicationQuestion(NamedTuple):
@@ -110,8 +110,15 @@ class Publications:
         return Answers(records.read_at, published_now)
 
     async def report(self, report: Report) -> Written:
-        """Records what a registry made of what it was told; changes no consent."""
+        """Records what a registry made of what it was told; changes no consent.
+
+        Of somebody who was erased nothing is recorded: a report that comes after that must not
+        bring back whom it was about.
+        """
         purpose = self._catalogue.divided(report.purpose)
+        if (await self._store.remains(report.subject)).erased:
+            unchanged = UNCHANGED._replace(purpose=purpose.id)
+            return Written([unchanged], await self._store.head())
         personal = Personal(
             report.subject,
             report.actor,

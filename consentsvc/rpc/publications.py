@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from grpc import StatusCode
 
@@ -12,18 +12,20 @@ from consentsvc.domain.errors import InvalidRequest
 from consentsvc.domain.events import NoticeRef, PublicationReport, ReportOutcome
 from consentsvc.domain.identifiers import Position
 from consentsvc.domain.publication import encode, rdap
+from consentsvc.domain.publication.decided import Decided, Outcome, Reason
 from consentsvc.domain.publication.facts import Contact, ContactKind, Domain, Facts, PostalType
 from consentsvc.domain.publication.profile import Control, Profile, Publisher, Rule, Switch, Table
-from consentsvc.domain.publication.resolve import FieldResult, Operation, Outcome, Reason
 from consentsvc.domain.publication.wire import (
     Data,
     Disclose,
     DiscloseList,
     Extension,
+    Operation,
     Sent,
     Step,
+    Told,
 )
-from consentsvc.domain.scope import ContactField, ContactId, Reach, Role
+from consentsvc.domain.scope import ContactId, Reach, Role
 from consentsvc.rpc import scopes, translate
 from consentsvc.service.publications import PublicationQuestion, Published
 from consentsvc.v1 import consent_pb2 as consent_messages
@@ -210,7 +212,7 @@ def _state(message: messages.RegistryState, field: str) -> Sent:
         case "extension":
             values = dict(message.extension.values)
             _refuse_long([*values, *values.values()], f"{field}.extension.values")
-            return Extension(values)
+            return Extension(frozenset(values.items()))
         case _:
             return None
 
@@ -242,30 +244,21 @@ def profile(one: Profile) -> messages.Profile:
 def answer(one: Published, message: messages.Publication) -> None:
     """Writes the answer to one question into a message, where it stays: copies cost much."""
     resolution = one.resolution
-    found, results = resolution.found, resolution.results.values()
-    kinds = tuple([result[:4] for result in results])
-    table = resolution.table(resolution.facts.domain, resolution.role)
-    redacts = found is None or found.profile.publisher is Publisher.REGISTRAR
-    message.MergeFrom(_alike(resolution.role, table, tuple(resolution.results), kinds, redacts))
+    decided = resolution.decided
+    message.MergeFromString(
+        _alike(resolution.role, resolution.profile, resolution.own_table, decided, one.told)
+    )
     message.domain = resolution.facts.domain.name
     message.contact_id = resolution.contact.id
-    positions = [result.position or 0 for result in results]
-    message.fields.positions.extend(positions)
-    position = max(positions, default=0)
-    if position:
-        message.position = position
+    if decided.used:
+        positions = resolution.positions
+        message.fields.positions.extend(positions)
+        position = max(positions)
+        if position:
+            message.position = position
     ends = resolution.valid_until
     if ends is not None:
         message.valid_until.FromMicroseconds(ends)
-    for step in one.told.commands:
-        _command(step, message.commands.add())
-    if one.told.state is not None:
-        _state_out(one.told.state, message.state)
-    if found is not None:
-        message.profile_id = found.profile.id
-        message.profile_version = found.profile.version
-        message.registry = found.profile.registry
-        message.per_contact = found.profile.switch is Switch.CONTACT
 
 
 def error(refused: InvalidRequest, message: messages.PublicationError) -> None:
@@ -277,40 +270,42 @@ def error(refused: InvalidRequest, message: messages.PublicationError) -> None:
     message.message = violation.description
 
 
-_Kind: TypeAlias = tuple[Outcome, Reason, Control | None, NoticeRef | None]
-"""A result, but for the event that decided and when that ends."""
-
-
 # Who chose the same under the same rules is told the same, but for which contact it is and when.
+# What is merged in again and again is kept as bytes: a message would be made bytes of each time.
 @lru_cache(maxsize=4_096)
 def _alike(
-    role: Role,
-    table: Table,
-    fields: tuple[ContactField, ...],
-    kinds: tuple[_Kind, ...],
-    redacts: bool,
-) -> messages.Publication:
-    results = {one: FieldResult(*kind) for one, kind in zip(fields, kinds, strict=True)}
-    found = results.values()
-    clauses = [table.get(one) for one in fields]
+    role: Role, profile: Profile | None, table: Table, decided: Decided, told: Told
+) -> bytes:
+    kinds = decided.kinds.values()
+    clauses = [table.get(one) for one in decided.kinds]
     notices, groups = _Places[NoticeRef](), _Places[str]()
-    told = messages.FieldPublications(
-        fields=[scopes.FIELDS_OUT[one] for one in fields],
-        outcomes=[_OUTCOMES[one.outcome] for one in found],
-        reasons=[_REASONS[one.reason] for one in found],
-        controls=[_CONTROLS[one.control] for one in found],
+    fields = messages.FieldPublications(
+        fields=[scopes.FIELDS_OUT[one] for one in decided.kinds],
+        outcomes=[_OUTCOMES[one.outcome] for one in kinds],
+        reasons=[_REASONS[one.reason] for one in kinds],
+        controls=[_CONTROLS[one.control] for one in kinds],
         rules=[_RULES[None if one is None else one.rule] for one in clauses],
-        notice_indexes=[0 if one.notice is None else notices[one.notice] for one in found],
+        positions=() if decided.used else [0] * len(kinds),
+        notice_indexes=[0 if one.notice is None else notices[one.notice] for one in kinds],
         notices=map(translate.notice_ref, notices),
         group_indexes=[
             0 if one is None or one.group is None else groups[one.group] for one in clauses
         ],
         groups=groups,
     )
-    redacted = rdap.redacted(role, results) if redacts else ()
-    return messages.Publication(
-        role=scopes.ROLES_OUT[role], fields=told, redactions=map(_redaction, redacted)
-    )
+    message = messages.Publication(role=scopes.ROLES_OUT[role], fields=fields)
+    if profile is None or profile.publisher is Publisher.REGISTRAR:
+        message.redactions.extend(map(_redaction, rdap.redacted(role, decided.kinds)))
+    for step in told.commands:
+        _command(step, message.commands.add())
+    if told.state is not None:
+        _state_out(told.state, message.state)
+    if profile is not None:
+        message.profile_id = profile.id
+        message.profile_version = profile.version
+        message.registry = profile.registry
+        message.per_contact = profile.switch is Switch.CONTACT
+    return message.SerializeToString()
 
 
 class _Places(dict[T, int]):
@@ -336,7 +331,7 @@ def _command(step: Step, message: messages.RegistryCommand) -> None:
         case Disclose(listed):
             message.disclose.SetInParent()
             if listed is not None:
-                message.disclose.list.MergeFrom(_disclose_list(listed))
+                message.disclose.list.CopyFrom(_disclose_list(listed))
         case Extension(values):
             _extension(values, message.extension)
         case Data(fields):
@@ -347,18 +342,17 @@ def _command(step: Step, message: messages.RegistryCommand) -> None:
 def _state_out(state: Sent, message: messages.RegistryState) -> None:
     match state:
         case Disclose(listed) if listed is not None:
-            message.disclose.MergeFrom(_disclose_list(listed))
+            message.disclose.CopyFrom(_disclose_list(listed))
         case Extension(values):
             _extension(values, message.extension)
 
 
-def _extension(values: Mapping[str, str], message: messages.ExtensionValues) -> None:
+def _extension(values: Iterable[tuple[str, str]], message: messages.ExtensionValues) -> None:
     message.SetInParent()
-    for path, value in values.items():
+    for path, value in values:
         message.values[path] = value
 
 
-@lru_cache(maxsize=1_024)
 def _disclose_list(listed: DiscloseList) -> messages.DiscloseList:
     return messages.DiscloseList(
         flag=listed.flag,

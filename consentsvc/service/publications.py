@@ -12,8 +12,8 @@ from consentsvc.domain.publication import encode
 from consentsvc.domain.publication.choices import Choices, Moment
 from consentsvc.domain.publication.facts import Facts
 from consentsvc.domain.publication.profile import Profiles, Publisher
-from consentsvc.domain.publication.resolve import Operation, Resolution
-from consentsvc.domain.publication.wire import NOTHING, Sent, Told
+from consentsvc.domain.publication.resolve import Resolution
+from consentsvc.domain.publication.wire import NOTHING, Operation, Sent, Told
 from consentsvc.domain.scope import ContactField, Reach, Role
 from consentsvc.service.ports import Clock, EventStore, Inquiry, Request, Transaction
 from consentsvc.service.queries import LATEST, Consistency, published_by, refuse_stale

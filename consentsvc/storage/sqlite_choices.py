@@ -19,7 +19,7 @@ from consentsvc.storage.scoped_codec import (
     REACH_BYTES,
     Owner,
     decode_sayings,
-    reach_digest,
+    reach_digests,
     unseal,
 )
 from consentsvc.storage.scopes import refuse_not_kept, take
@@ -75,7 +75,7 @@ def choices(
             found[subject] = Choices(sayings, Standing(restriction, death), objection)
             whose += [(owner, sayings)] * len(reaches[subject])
             where += reaches[subject]
-            digests += [reach_digest(owner.key, reach) for reach in reaches[subject]]
+            digests += reach_digests(owner.key, reaches[subject])
         names = b"".join(owner.pseudonym for owner, _ in whose)
         asked_rows = (names, purpose, b"".join(digests), len(digests))
         ref = partial(notices.ref, connection)

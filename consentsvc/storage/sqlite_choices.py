@@ -77,9 +77,9 @@ def choices(
     inquiries: Sequence[Inquiry],
 ) -> ChoiceRecords:
     """Reads choices at the head."""
-    reaches: dict[SubjectId, set[Reach]] = {}
+    reaches: dict[SubjectId, frozenset[Reach]] = {}
     for subject, asked in inquiries:
-        reaches.setdefault(subject, set()).update(asked)
+        reaches[subject] = reaches[subject] | asked if subject in reaches else asked
     with reading(connection):
         head, _ = last_event(connection)
         accounts = connection.execute(_ACCOUNTS, (json.dumps(list(reaches)), purpose)).fetchall()
@@ -92,7 +92,10 @@ def choices(
         for subject, pseudonym, wrapped, restriction, death, objection, rows in accounts:
             owner = Owner(keyring.open_key(subject, pseudonym, wrapped), pseudonym, purpose)
             sayings: dict[Reach, Sayings] = {}
-            found[subject] = Choices(sayings, Standing(restriction, death), objection)
+            standing = NOTHING_STANDS
+            if restriction is not None or death is not None:
+                standing = Standing(restriction, death)
+            found[subject] = Choices(sayings, standing, objection)
             if rows <= _FEW:
                 terse.append((owner, sayings))
                 continue

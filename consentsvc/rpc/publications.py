@@ -130,12 +130,13 @@ def _known(words: Mapping[V, T], value: V, field: str, otherwise: str) -> T:
 
 
 # A refusal learns on its way out where the field is: the paths of all that is right would cost a
-# batch a tenth of its time.
+# batch a tenth of its time. And a slice of a repeated field is one step, while to go through the
+# field itself asks it for each item by its place.
 
 
-def _contacts(given: Iterable[messages.ContactFacts]) -> Mapping[ContactId, Contact]:
+def _contacts(given: Sequence[messages.ContactFacts]) -> Mapping[ContactId, Contact]:
     contacts: dict[ContactId, Contact] = {}
-    for index, message in enumerate(given):
+    for index, message in enumerate(given[:]):
         try:
             contact = _contact(message)
             if contact.id in contacts:
@@ -175,7 +176,7 @@ def _domain(message: messages.DomainFacts, contacts: Mapping[ContactId, Contact]
     if not message.HasField("register_time"):
         raise InvalidRequest.field("register_time", "must say when it was registered")
     bindings: dict[Role, ContactId] = {}
-    for index, one in enumerate(message.bindings):
+    for index, one in enumerate(message.bindings[:]):
         role = scopes.ROLES.get(one.role)
         contact = ContactId(one.contact_id)
         if role is None:

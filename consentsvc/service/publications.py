@@ -91,10 +91,10 @@ class Publications:
             )
             for one in questions
         ]
-        wanted: dict[SubjectId, set[Reach]] = {}
+        wanted: dict[SubjectId, list[Reach]] = {}
         for resolution in resolutions:
             for subject, reaches in resolution.needs():
-                wanted.setdefault(subject, set()).update(reaches)
+                wanted.setdefault(subject, []).extend(reaches)
         inquiries = [Inquiry(one, frozenset(reaches)) for one, reaches in wanted.items()]
         records = await self._store.choices(purpose.id, inquiries, consistency.as_of)
         refuse_stale(records.read_at, consistency)

@@ -134,6 +134,8 @@ _NO = {
     EventKind.CONSENT_REVOKED: Verdict.REVOKED,
     EventKind.CONSENT_EXPIRED: Verdict.EXPIRED,
 }
+# What is on an enumeration is looked up in Python each time that it is named.
+_ALL = ContactField.ALL
 _SILENCE = Answer(Verdict.NO_CONSENT)
 
 
@@ -173,7 +175,7 @@ class Spoken:
     def __init__(self, choices: Choices, reaches: Sequence[Reach], moment: Moment) -> None:
         sayings = choices.sayings
         self._above = _above(choices)
-        self._sayings = [sayings[one] for one in reaches if one in sayings]
+        self._sayings = [sayings[one] for one in reaches if one in sayings] if sayings else []
         self._moment = moment
         self._latest: tuple[list[Said], bool, Answer] | None = None
         self.named: frozenset[ContactField] = frozenset().union(*self._sayings)
@@ -222,7 +224,7 @@ def _answer(said: Sequence[Said], moment: Moment, heeds_requests: bool) -> Answe
 
 def _about(field: ContactField, sayings: Sayings) -> Said:
     """What was said of a field by its name and of all fields, the latest of each kind."""
-    by_name, of_all = sayings.get(field), sayings.get(ContactField.ALL)
+    by_name, of_all = sayings.get(field), sayings.get(_ALL)
     if by_name is None or of_all is None:
         return by_name or of_all or NOTHING_SAID
     return Said(

@@ -5,12 +5,14 @@ from contact to contact, so each decision is made once and then shared. Every fu
 its arguments and nothing else, and its arguments are the key by which it is found again.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from consentsvc.domain.events import NoticeRef
+from consentsvc.domain.identifiers import Position
 from consentsvc.domain.publication.choices import Verdict
 from consentsvc.domain.publication.profile import NO_TABLE, Clause, Control, Instead, Rule, Table
 from consentsvc.domain.scope import ContactField
@@ -83,14 +85,15 @@ class Kind(NamedTuple):
 class Decided:
     """Every field in its order, by the rules of a table.
 
-    `places` are those of the fields, in the same order, and `used` each of them once. Two are the
-    same only if they are one: comparing all that is in them would cost more than it saves.
+    `used` are the places of what decided them, each once, and `by_field` takes from a list of what
+    is at each place what belongs to each field. Two are the same only if they are one: comparing
+    all that is in them would cost more than it saves.
     """
 
     table: Table
     kinds: Mapping[ContactField, Kind]
-    places: tuple[int, ...]
     used: tuple[int, ...]
+    by_field: Callable[[Sequence[Position]], Sequence[Position]]
 
 
 class Asking(NamedTuple):
@@ -245,8 +248,8 @@ def all_published(kinds: Iterable[Kind]) -> bool:
 
 
 def _decided(table: Table, kinds: Mapping[ContactField, Kind]) -> Decided:
-    places = tuple(one.place for one in kinds.values())
-    return Decided(table, kinds, places, tuple(sorted({*places} - {NOTHING_HEARD})))
+    places = [one.place for one in kinds.values()]
+    return Decided(table, kinds, tuple(sorted({*places} - {NOTHING_HEARD})), itemgetter(*places))
 
 
 def _fields(table: Table, filled: frozenset[ContactField]) -> Sequence[ContactField]:

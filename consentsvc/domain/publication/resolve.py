@@ -1,6 +1,6 @@
 """What the public may see: choices, rules and facts brought together, in one fixed order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from consentsvc.domain.events import NoticeRef
@@ -63,6 +63,8 @@ class FieldResult(NamedTuple):
 
 Results = Mapping[ContactField, FieldResult]
 
+# What is on an enumeration is looked up in Python each time that it is named.
+_ALL = ContactField.ALL
 _NOTHING = Answer(Verdict.NO_CONSENT)
 _NOBODY: frozenset[Decided] = frozenset()
 
@@ -121,7 +123,7 @@ class Resolution:
         self._elsewhere = _NOBODY
         self._reaches = reaches(self.contact.id, facts.domain.name, role)
         self._other_uses: tuple[tuple[Domain, Role], ...] = ()
-        if self.profile is not None and self.profile.switch is Switch.CONTACT:
+        if facts.others or len(facts.domain.bindings) > 1:
             self._other_uses = tuple(self._find_other_uses())
 
     def ask_at(self, moment: Moment) -> None:
@@ -164,11 +166,10 @@ class Resolution:
         return self._decided
 
     @property
-    def positions(self) -> list[Position]:
+    def positions(self) -> Sequence[Position]:
         """The positions of the events that decided, field by field; START where none did."""
-        places = self.decided.places
-        found = [one.position or START for one in self._answers]
-        return [found[place] for place in places]
+        by_field = self.decided.by_field
+        return by_field([one.position or START for one in self._answers])
 
     @property
     def results(self) -> Results:
@@ -295,7 +296,7 @@ class Resolution:
         for rule, fields, heeds_requests in asked:
             # Most people speak of all fields or of none: what nobody named has one result.
             named = [one for one in fields if one in spoken.named] if spoken.named else ()
-            for one in (ContactField.ALL, *named):
+            for one in (_ALL, *named):
                 said = spoken.answer(one, heeds_requests)
                 verdict, _, notice, _ = said
                 answers.append(said)
@@ -318,6 +319,8 @@ class Resolution:
 
     def _find_other_uses(self) -> Iterator[tuple[Domain, Role]]:
         """Where the registry's switch belongs to the contact object: what else it stands for."""
+        if self.profile is None or self.profile.switch is not Switch.CONTACT:
+            return
         this = self.facts.domain
         contact = this.bindings[self.role]
         for domain in (this, *self.facts.others):

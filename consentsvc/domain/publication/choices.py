@@ -14,7 +14,7 @@ from consentsvc.domain.decision import REQUEST_OPEN_FOR
 from consentsvc.domain.events import DENIALS, Event, EventKind, NoticeRef
 from consentsvc.domain.identifiers import START, Position
 from consentsvc.domain.instants import Instant, add, add_months
-from consentsvc.domain.scope import ContactField, Reach, Scope, covering, overlap
+from consentsvc.domain.scope import EVERY_FIELD, ContactField, Reach, Scope, covering, overlap
 from consentsvc.domain.words import Word
 
 
@@ -178,7 +178,7 @@ class Spoken:
         self._sayings = [sayings[one] for one in reaches if one in sayings] if sayings else []
         self._moment = moment
         self._latest: tuple[list[Said], bool, Answer] | None = None
-        self.named: frozenset[ContactField] = frozenset().union(*self._sayings)
+        self.named = frozenset().union(*self._sayings) - EVERY_FIELD
 
     def answer(self, field: ContactField, heeds_requests: bool = True) -> Answer:
         """Decides one field; it can be told not to heed that the person was asked anew."""

@@ -22,6 +22,7 @@ from consentsvc.domain.identifiers import Position, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add, add_months
 from consentsvc.domain.publication.choices import denial_changes
 from consentsvc.domain.scope import EVERYTHING
+from consentsvc.service.jobs import repeat
 from consentsvc.service.ports import (
     Clock,
     EventStore,
@@ -117,12 +118,7 @@ class Erasures:
 
     async def run(self, every: timedelta) -> None:
         """Sweeps again and again until it is cancelled; what fails is tried again next time."""
-        while True:
-            try:
-                await self.sweep()
-            except Exception as error:  # noqa: BLE001 - a failed sweep must not be the last one
-                _log.warning("erasures_failed", error=type(error).__name__)
-            await asyncio.sleep(every.total_seconds())
+        await repeat(self.sweep, every, "erasures_failed")
 
     async def _done(
         self, subject: SubjectId, position: Position | None, late: Sequence[str]

@@ -3,7 +3,6 @@
 Answers do not wait for it: a decision looks at the clock itself.
 """
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -19,6 +18,7 @@ from consentsvc.domain.identifiers import Position, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add, add_months
 from consentsvc.domain.publication import choices
 from consentsvc.domain.scope import Scope
+from consentsvc.service.jobs import repeat
 from consentsvc.service.ports import Clock, Due, EventStore, Transaction
 
 _log = structlog.get_logger(__name__)
@@ -64,12 +64,7 @@ class Sweeper:
 
     async def run(self, every: timedelta) -> None:
         """Sweeps again and again until it is cancelled; what fails is tried again next time."""
-        while True:
-            try:
-                await self.sweep()
-            except Exception as error:  # noqa: BLE001 - a failed sweep must not be the last one
-                _log.warning("sweep_failed", error=type(error).__name__)
-            await asyncio.sleep(every.total_seconds())
+        await repeat(self.sweep, every, "sweep_failed")
 
     def _given_before(self) -> dict[PurposeId, Instant]:
         now = self._clock()

@@ -59,8 +59,8 @@ class Settings:
     obliged_followers: tuple[str, ...] = ()
     """The followers that have to act before a person is forgotten, such as `registry_sync`: names
     of a-z, 0-9 and _, with commas between them."""
-    erasure_wait_seconds: int = 60
-    """How long an erasure waits for them."""
+    erasure_wait_seconds: int = 45
+    """How long an erasure waits for them. A call without a deadline of its own ends after 60."""
 
     @classmethod
     def read(cls, environment: Mapping[str, str], **given: object) -> "Settings":

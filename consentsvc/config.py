@@ -59,8 +59,8 @@ class Settings:
     obliged_followers: tuple[str, ...] = ()
     """The followers that have to act before a person is forgotten, such as `registry_sync`: names
     of a-z, 0-9 and _, with commas between them."""
-    erasure_wait_seconds: int = 60
-    """How long an erasure waits for them."""
+    erasure_wait_seconds: int = 45
+    """How long an erasure waits for them. A call without a deadline of its own ends after 60."""
     trusted_log_keys: Path | None = None
     """A file with the public keys of other logs whose receipts are taken for proof when events are
     imported: one a line, as `consentsvc proof key` prints them."""

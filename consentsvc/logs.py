@@ -30,6 +30,10 @@ FIELDS = frozenset(
         "events",
         "published",
         "signal",
+        "position",
+        "late",
+        "emptied",
+        "proofs_dropped",
     }
 )
 

@@ -171,7 +171,7 @@ class RightsCalls(Calls):
     ) -> Erased:
         """Forgets a subject (GDPR art. 17), and returns when all of it is done.
 
-        The service first waits for those who have to act, a minute unless it was told otherwise:
+        The service first waits for those who have to act, 45 seconds unless told otherwise:
         `patience` is for how many seconds this waits in all. It goes on if this gives up before.
         """
         return await self._connection.call(

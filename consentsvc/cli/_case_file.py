@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 from consentsvc.domain.events import ActorKind, EventKind
 from consentsvc.domain.identifiers import Position, SubjectId
 from consentsvc.domain.instants import Instant, instant
+from consentsvc.domain.publication.decided import Outcome, Reason
 from consentsvc.domain.publication.epp import ELEMENTS
 from consentsvc.domain.publication.facts import Contact, ContactKind, Domain, PostalType
 from consentsvc.domain.publication.profile import Control, Rule
-from consentsvc.domain.publication.resolve import Operation, Outcome, Reason
+from consentsvc.domain.publication.wire import Operation
 from consentsvc.domain.scope import EVERY_FIELD, ContactField, ContactId, DomainName, Reach, Role
 
 T = TypeVar("T")

@@ -17,6 +17,7 @@ from consentsvc.domain.identifiers import Position, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add, instant
 from consentsvc.domain.publication import encode, offering, rdap
 from consentsvc.domain.publication.choices import Choices, Moment, Sayings, fold
+from consentsvc.domain.publication.decided import Outcome
 from consentsvc.domain.publication.facts import Facts, PostalType
 from consentsvc.domain.publication.profile import (
     Clause,
@@ -28,7 +29,7 @@ from consentsvc.domain.publication.profile import (
     Publisher,
     Rule,
 )
-from consentsvc.domain.publication.resolve import Outcome, Resolution, Results
+from consentsvc.domain.publication.resolve import Resolution, Results
 from consentsvc.domain.publication.wire import (
     Commands,
     Data,
@@ -297,7 +298,7 @@ def _sent(wire: Wire | None) -> Sent:
         case {"epp_disclose": told}:
             return _disclosed(told)
         case {"extension": values}:
-            return Extension(values)
+            return Extension(frozenset(values.items()))
         case {"steps": [*_, {"epp_disclose": told}] | [*_, {"epp_disclose": told}, {"data": _}]}:
             return _disclosed(told)
     return None

@@ -2,12 +2,15 @@
 
 import asyncio
 import csv
+import re
 import time
 from contextlib import aclosing
 from pathlib import Path
 
 from consentclient import (
     Action,
+    Actor,
+    ActorKind,
     AsyncConsentClient,
     Change,
     ContactField,
@@ -32,6 +35,8 @@ from consentsvc.storage.opening import sqlite_path
 from consentsvc.storage.verify import verify
 
 _STRANGERS = ("customer:0", "customer:unheard-of", "device:5f0c9e")
+_MEASURING = "audience_measurement"
+"""A purpose of legitimate interest."""
 _LIST, _ALLOWED, _REFUSED = "recipients.csv", "allowed.csv", "refused.csv"
 _FILTER = (
     f"consentsvc filter --purpose newsletter {_LIST} --allowed {_ALLOWED} --refused {_REFUSED}"
@@ -63,7 +68,7 @@ class Story:
                 head = await self._turn(client, target, allowed)
                 await self._ask_for_more(client)
                 await self._follow(client, head, events + 3)
-                head = await self._publish(client)
+                head = await self._forget(client, await self._publish(client))
                 receipt, key, checkpoint = await self._get_proof(client, head)
             self._verify(head)
         self._prove(receipt, key, checkpoint)
@@ -188,7 +193,7 @@ class Story:
         _hold(seen == list(range(1, head + 1)), f"every position from 1 to {head:,} came, once")
         _hold(len(seen) - published == events, "no event is missing, and none is there twice")
 
-    async def _publish(self, client: AsyncConsentClient) -> int:
+    async def _publish(self, client: AsyncConsentClient) -> str:
         person = next(
             one for one in self._sample if not one.restricted and WHOIS not in one.first
         ).subject
@@ -229,13 +234,43 @@ class Story:
             == [True, False],
             "and the log says what the registry took, and when",
         )
-        return reported[-1].position
+        return person
+
+    async def _forget(self, client: AsyncConsentClient, person: str) -> int:
+        self._begin(
+            "They ask to be forgotten",
+            f"consentsvc rights erase {person} --actor operator:dpo --channel letter",
+            f"consentsvc check {person} {_MEASURING}",
+            f"grep -c {person} data/*",
+        )
+        kept = person.encode()
+        _hold(self._holds(kept), "before that their name is in the key file")
+        erased = await client.erase(
+            person, actor=Actor(ActorKind.OPERATOR, "dpo"), channel="letter"
+        )
+        events = [one async for one in client.history(person)]
+        _hold(not events, "nothing is told of them any more")
+        _hold(not self._holds(kept), "and no byte of their name is in any file")
+        decision = await client.check(person, _MEASURING)
+        _hold(
+            decision.reason is Reason.OBJECTED,
+            "what needs no consent is answered with no, should anybody still ask for them",
+        )
+        return erased.position or 0
+
+    def _holds(self, value: bytes) -> bool:
+        """Whether a value, and not a longer one, is anywhere in the files of the store."""
+        whole = re.compile(re.escape(value) + rb"(?![0-9])")
+        files = [one for one in self._folder.glob("consent.db*") if one.is_file()]
+        return any(whole.search(one.read_bytes()) for one in files)
 
     async def _get_proof(self, client: AsyncConsentClient, head: int) -> tuple[str, str, str]:
         """A customer's receipt, the log's public key, and what the log signs of all of this."""
         signed = await client.checkpoint(head)
         someone = next(
-            one.subject for one in self._sample if one.first.get(NEWSLETTER) is Action.GIVE
+            one.subject
+            for one in self._sample
+            if one.first.get(NEWSLETTER) is Action.GIVE and WHOIS in one.first
         )
         history = (await client.history_page(someone)).events
         event = next(one for one in history if one.kind is EventKind.CONSENT_GIVEN)

@@ -16,6 +16,7 @@ class Damaged(Exception):
 
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_decode = json.JSONDecoder().decode
 
 
 def canonical(fields: dict[str, Any]) -> bytes:
@@ -26,7 +27,7 @@ def canonical(fields: dict[str, Any]) -> bytes:
 def read_fields(data: bytes, otherwise: str) -> dict[str, Any]:
     """Reads a JSON object of our schema; raises `Damaged`, saying `otherwise`, if it is none."""
     try:
-        fields = json.loads(str(data, "ascii"))
+        fields = _decode(str(data, "ascii"))
     except (ValueError, TypeError, RecursionError) as error:
         raise Damaged(otherwise) from error
     if not isinstance(fields, dict):

@@ -159,13 +159,12 @@ class Purpose:
         no other counts. Of a version that the catalogue does not know, nobody can say what it
         promised: a consent given on it does not count either.
         """
-        known = [one.version for one in self.versions]
-        if version not in known:
-            return True
-        later = self.versions[known.index(version) + 1 :]
-        return any(
-            one.asks_again and (published is None or one.version in published) for one in later
-        )
+        for one in reversed(self.versions):
+            if one.version == version:
+                return False
+            if one.asks_again and (published is None or one.version in published):
+                return True
+        return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,10 @@ class EventUnknown(Error):
     reason = "EVENT_UNKNOWN"
 
 
+class SubjectUnknown(Exception):
+    """Nothing is held about the subject any more. Never leaves the use cases."""
+
+
 class SubjectDeceased(Error):
     """The subject's death has been reported: they cannot have asked for this since."""
 

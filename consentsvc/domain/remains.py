@@ -31,11 +31,15 @@ _CHANNEL = "erasure"
 
 
 class Remains(NamedTuple):
-    """The purposes that were objected to, and whether a restriction or a death stood."""
+    """The purposes that were objected to, and whether a restriction or a death stood.
+
+    `erased`: somebody of this id was erased, whatever else remains of them.
+    """
 
     objected: frozenset[PurposeId] = frozenset()
     restricted: bool = False
     deceased: bool = False
+    erased: bool = False
 
     def consent(self, purpose: PurposeId) -> Consent:
         """The consent that follows. Which event it was is not known any more: position 0."""
@@ -53,7 +57,7 @@ NOTHING_REMAINS = Remains()
 
 
 def remains(events: Iterable[Event]) -> Remains:
-    """Says what outlives a subject whose events these were. Headers are enough for it."""
+    """Says what outlives an erased subject whose events these were. Headers are enough for it."""
     history = list(events)
     standing = reduce(fold_standing, history, NOTHING_STANDS)
     consents: dict[PurposeId, Consent] = {}
@@ -64,6 +68,7 @@ def remains(events: Iterable[Event]) -> Remains:
         frozenset(purpose for purpose, one in consents.items() if one.objection is not None),
         standing.restriction is not None,
         standing.death is not None,
+        erased=True,
     )
 
 

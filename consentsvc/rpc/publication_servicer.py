@@ -42,7 +42,10 @@ class PublicationServicer(PublicationServiceServicer):
         self, request: messages.ResolvePublicationRequest, context: Any
     ) -> messages.ResolvePublicationResponse:
         """See the proto."""
-        question = publications.question(request.question)
+        try:
+            question = publications.question(request.question)
+        except InvalidRequest as error:
+            raise error.within("question") from error
         try:
             answers = await self._published.resolve(
                 PurposeId(request.question.purpose_id),
@@ -68,14 +71,14 @@ class PublicationServicer(PublicationServiceServicer):
         asked: list[PublicationQuestion] = []
         places: list[messages.PublicationResult] = []
         for index, message in enumerate(request.questions):
-            field = f"questions[{index}]"
             if message.purpose_id != purpose:
-                raise InvalidRequest.field(f"{field}.purpose_id", "must be that of the first")
+                field = f"questions[{index}].purpose_id"
+                raise InvalidRequest.field(field, "must be that of the first")
             result = response.results.add()
             try:
-                asked.append(publications.question(message, field))
+                asked.append(publications.question(message))
             except InvalidRequest as error:
-                publications.error(error, result.error)
+                publications.error(error.within(f"questions[{index}]"), result.error)
             else:
                 places.append(result)
         try:

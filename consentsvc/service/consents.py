@@ -21,6 +21,7 @@ from consentsvc.domain.errors import (
     PositionConflict,
     ScopeNeeded,
     ScopeNotTaken,
+    SubjectUnknown,
     UnknownNotice,
 )
 from consentsvc.domain.events import (
@@ -166,7 +167,7 @@ class Consents:
         purpose = self._catalogue.purposes.get(link.purpose)
         if subject is None:
             if await self._store.erased_at(link.pseudonym) is not None:
-                raise ConfirmationVoid("the request was erased", purpose_id=link.purpose)
+                raise _erased(link.purpose)
             raise LinkUnknown("what the link was made for is not there any more")
 
         def work(transaction: Transaction) -> Written:
@@ -177,7 +178,10 @@ class Consents:
                 lambda: [through_links.confirm(transaction, subject, purpose, link, evidence)],
             )
 
-        return await self._store.write(work, {subject})
+        try:
+            return await self._store.write(work, {subject}, only_known=True)
+        except SubjectUnknown:
+            raise _erased(link.purpose) from None
 
     async def redeem(self, token: str, evidence: Evidence, request: Request) -> Written:
         """Withdraws one consent through a link; its one outcome names the purpose.
@@ -188,9 +192,9 @@ class Consents:
         """
         link = self._links.open_withdrawal(token)
         subject = await self._subject(link.pseudonym)
+        nothing = [UNCHANGED._replace(purpose=link.purpose)]
         if subject is None:
-            outcome = UNCHANGED._replace(purpose=link.purpose)
-            return Written([outcome], await self._store.head())
+            return Written(nothing, await self._store.head())
         purpose = self._catalogue.purposes.get(link.purpose)
 
         def work(transaction: Transaction) -> Written:
@@ -203,7 +207,10 @@ class Consents:
                 ],
             )
 
-        return await self._store.write(work, {subject})
+        try:
+            return await self._store.write(work, {subject}, only_known=True)
+        except SubjectUnknown:
+            return Written(nothing, await self._store.head())
 
     def _plan(self, change: Change, actor: Actor, field: str) -> _Planned:
         purpose = self._catalogue.purpose(change.purpose, f"{field}.purpose_id")
@@ -255,6 +262,10 @@ class Consents:
     async def _subject(self, pseudonym: Pseudonym) -> SubjectId | None:
         _, found = await self._store.subjects_of([pseudonym])
         return found[0].subject if found else None
+
+
+def _erased(purpose: PurposeId) -> ConfirmationVoid:
+    return ConfirmationVoid("the request was erased", purpose_id=purpose)
 
 
 def known_notice(purpose: Purpose, shown: ShownNotice) -> NoticeRef:

@@ -9,6 +9,7 @@ import structlog
 
 from consentsvc.domain.catalogue import Catalogue, Purpose
 from consentsvc.domain.changes import erasure_ends
+from consentsvc.domain.errors import SubjectUnknown
 from consentsvc.domain.events import (
     THE_SYSTEM,
     Actor,
@@ -21,6 +22,7 @@ from consentsvc.domain.identifiers import Position, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add, add_months
 from consentsvc.domain.publication.choices import denial_changes
 from consentsvc.domain.scope import EVERYTHING
+from consentsvc.service.jobs import repeat
 from consentsvc.service.ports import (
     Clock,
     EventStore,
@@ -80,6 +82,8 @@ class Erasures:
         One that is cancelled goes on: `run` sees to it. A repeat waits for the same end.
         """
         subject = instruction.subject
+        # What another call has just recorded is not begun again.
+        await self._store.finish_erasures()
         _, known = await self._store.subject_record(subject)
         if known is None:
             return await self._done(subject, None, ())
@@ -88,12 +92,16 @@ class Erasures:
             self._begin(transaction, subject, instruction.actor, instruction.channel)
             return [Outcome(Effect.RECORDED)]
 
-        await self._store.write(
-            lambda transaction: once(
-                transaction, instruction.request, subject, lambda: begin(transaction)
-            ),
-            {subject},
-        )
+        try:
+            await self._store.write(
+                lambda transaction: once(
+                    transaction, instruction.request, subject, lambda: begin(transaction)
+                ),
+                {subject},
+                only_known=True,
+            )
+        except SubjectUnknown:
+            return await self._done(subject, None, ())
         late: Sequence[str] = ()
         while pending := await self._store.pending_erasure(subject):
             late = await self._advance(subject, pending)
@@ -110,12 +118,7 @@ class Erasures:
 
     async def run(self, every: timedelta) -> None:
         """Sweeps again and again until it is cancelled; what fails is tried again next time."""
-        while True:
-            try:
-                await self.sweep()
-            except Exception as error:  # noqa: BLE001 - a failed sweep must not be the last one
-                _log.warning("erasures_failed", error=type(error).__name__)
-            await asyncio.sleep(every.total_seconds())
+        await repeat(self.sweep, every, "erasures_failed")
 
     async def _done(
         self, subject: SubjectId, position: Position | None, late: Sequence[str]
@@ -130,9 +133,14 @@ class Erasures:
             late = await self._late(pending.begun)
             if late and self._clock() < add(pending.begun_at, self._patience):
                 return late
-        erased = await self._store.write(
-            lambda transaction: self._end(transaction, subject, pending), {subject}
-        )
+        try:
+            erased = await self._store.write(
+                lambda transaction: self._end(transaction, subject, pending),
+                {subject},
+                only_known=True,
+            )
+        except SubjectUnknown:
+            return late  # somebody else has gone on
         if erased is not None:
             await self._store.finish_erasures()
             _log.info("erased", position=erased, late=list(late))

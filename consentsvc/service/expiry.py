@@ -3,8 +3,8 @@
 Answers do not wait for it: a decision looks at the clock itself.
 """
 
-import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -12,11 +12,13 @@ import structlog
 
 from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.decision import REQUEST_OPEN_FOR, ran_out
+from consentsvc.domain.errors import SubjectUnknown
 from consentsvc.domain.events import THE_SYSTEM, EventKind, NewEvent, Personal
 from consentsvc.domain.identifiers import Position, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant, add, add_months
 from consentsvc.domain.publication import choices
 from consentsvc.domain.scope import Scope
+from consentsvc.service.jobs import repeat
 from consentsvc.service.ports import Clock, Due, EventStore, Transaction
 
 _log = structlog.get_logger(__name__)
@@ -48,7 +50,10 @@ class Sweeper:
             for first in range(0, len(due), _AT_ONCE):
                 some = due[first : first + _AT_ONCE]
                 subjects = {one.subject for one in some}
-                swept += await self._store.write(partial(self._expire, some), subjects)
+                with suppress(SubjectUnknown):  # one of them has just been erased
+                    swept += await self._store.write(
+                        partial(self._expire, some), subjects, only_known=True
+                    )
             total += swept
             if swept == 0:
                 if len(due) < most:
@@ -59,12 +64,7 @@ class Sweeper:
 
     async def run(self, every: timedelta) -> None:
         """Sweeps again and again until it is cancelled; what fails is tried again next time."""
-        while True:
-            try:
-                await self.sweep()
-            except Exception as error:  # noqa: BLE001 - a failed sweep must not be the last one
-                _log.warning("sweep_failed", error=type(error).__name__)
-            await asyncio.sleep(every.total_seconds())
+        await repeat(self.sweep, every, "sweep_failed")
 
     def _given_before(self) -> dict[PurposeId, Instant]:
         now = self._clock()

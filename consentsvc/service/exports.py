@@ -1,8 +1,10 @@
 """Everything that is held about a person, handed out (GDPR art. 15 and 20)."""
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
+from consentsvc.domain.errors import SubjectUnknown
 from consentsvc.domain.events import ActorKind, Event, EventKind, NewEvent, Personal
 from consentsvc.domain.identifiers import START, SubjectId
 from consentsvc.domain.instants import Instant
@@ -90,21 +92,20 @@ class Exports:
         if instruction.actor.kind is ActorKind.SUBJECT:
             return
         subject = instruction.subject
-        _, known = await self._store.subject_record(subject)
-        if known is None:
-            return
         personal = Personal(subject, instruction.actor, instruction.channel)
 
         def record(transaction: Transaction) -> Outcome:
             event = NewEvent(EventKind.RECORD_EXPORTED, personal=personal)
             return Outcome(Effect.RECORDED, position=transaction.append(event))
 
-        await self._store.write(
-            lambda transaction: once(
-                transaction, instruction.request, subject, lambda: [record(transaction)]
-            ),
-            {subject},
-        )
+        with suppress(SubjectUnknown):  # of nobody there is nothing to be handed out
+            await self._store.write(
+                lambda transaction: once(
+                    transaction, instruction.request, subject, lambda: [record(transaction)]
+                ),
+                {subject},
+                only_known=True,
+            )
 
     async def _held(self, subject: SubjectId) -> Held:
         """Reads what stands, and how many events that follows from."""

@@ -277,7 +277,11 @@ class EventStore(Protocol):
         ...
 
     async def write(
-        self, work: Callable[[Transaction], T], subjects: Collection[SubjectId] = ()
+        self,
+        work: Callable[[Transaction], T],
+        subjects: Collection[SubjectId] = (),
+        *,
+        only_known: bool = False,
     ) -> T:
         """Runs one request's work inside the append lock and makes its events durable.
 
@@ -285,7 +289,8 @@ class EventStore(Protocol):
         events exist, and the requests that share its commit are not touched. A caller that is
         cancelled leaves either all of its events or none. The work may run on another thread; it
         MUST NOT wait, and MUST touch nothing but its transaction. `subjects` names everybody whose
-        events it may append: their keys are durable before.
+        events it may append: their keys are durable before. With `only_known` nobody gets a key
+        who has none: `SubjectUnknown` is raised, as for somebody who has just been erased.
         """
         ...
 

@@ -12,12 +12,12 @@ from consentsvc.domain.publication import encode
 from consentsvc.domain.publication.choices import Choices, Moment
 from consentsvc.domain.publication.facts import Facts
 from consentsvc.domain.publication.profile import Profiles, Publisher
-from consentsvc.domain.publication.resolve import Operation, Resolution
-from consentsvc.domain.publication.wire import NOTHING, Sent, Told
+from consentsvc.domain.publication.resolve import Resolution
+from consentsvc.domain.publication.wire import NOTHING, Operation, Sent, Told
 from consentsvc.domain.scope import ContactField, Reach, Role
 from consentsvc.service.ports import Clock, EventStore, Inquiry, Request, Transaction
 from consentsvc.service.queries import LATEST, Consistency, published_by, refuse_stale
-from consentsvc.service.requests import Effect, Outcome, Written, once
+from consentsvc.service.requests import UNCHANGED, Effect, Outcome, Written, once
 
 
 class PublicationQuestion(NamedTuple):
@@ -91,10 +91,10 @@ class Publications:
             )
             for one in questions
         ]
-        wanted: dict[SubjectId, set[Reach]] = {}
+        wanted: dict[SubjectId, list[Reach]] = {}
         for resolution in resolutions:
             for subject, reaches in resolution.needs():
-                wanted.setdefault(subject, set()).update(reaches)
+                wanted.setdefault(subject, []).extend(reaches)
         inquiries = [Inquiry(one, frozenset(reaches)) for one, reaches in wanted.items()]
         records = await self._store.choices(purpose.id, inquiries, consistency.as_of)
         refuse_stale(records.read_at, consistency)
@@ -110,8 +110,15 @@ class Publications:
         return Answers(records.read_at, published_now)
 
     async def report(self, report: Report) -> Written:
-        """Records what a registry made of what it was told; changes no consent."""
+        """Records what a registry made of what it was told; changes no consent.
+
+        Of somebody who was erased nothing is recorded: a report that comes after that must not
+        bring back whom it was about.
+        """
         purpose = self._catalogue.divided(report.purpose)
+        if (await self._store.remains(report.subject)).erased:
+            unchanged = UNCHANGED._replace(purpose=purpose.id)
+            return Written([unchanged], await self._store.head())
         personal = Personal(
             report.subject,
             report.actor,

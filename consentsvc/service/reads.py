@@ -1,5 +1,8 @@
 """Who has read what is held about a person: it is part of what is held (GDPR art. 5(2), 15)."""
 
+from contextlib import suppress
+
+from consentsvc.domain.errors import SubjectUnknown
 from consentsvc.domain.events import Actor, ActorKind, EventKind, Evidence, NewEvent, Personal
 from consentsvc.domain.identifiers import SubjectId
 from consentsvc.service.ports import EventStore
@@ -20,9 +23,9 @@ class Reads:
         """
         if reader is None or reader.kind is ActorKind.SUBJECT:
             return
-        _, known = await self._store.subject_record(subject)
-        if known is None:
-            return
         personal = Personal(subject, reader, _CHANNEL, Evidence(action=what))
         event = NewEvent(EventKind.RECORD_READ, personal=personal)
-        await self._store.write(lambda transaction: transaction.append(event), {subject})
+        with suppress(SubjectUnknown):  # who has just been erased is not there to be read
+            await self._store.write(
+                lambda transaction: transaction.append(event), {subject}, only_known=True
+            )

@@ -1,6 +1,5 @@
 """Retention: what is about a person goes when its time is over, and what proves anything stays."""
 
-import asyncio
 from datetime import timedelta
 
 import structlog
@@ -8,6 +7,7 @@ import structlog
 from consentsvc.domain.catalogue import Catalogue
 from consentsvc.domain.identifiers import Pseudonym, PurposeId
 from consentsvc.domain.instants import Instant, add_months
+from consentsvc.service.jobs import repeat
 from consentsvc.service.ports import Clock, EventStore
 
 _log = structlog.get_logger(__name__)
@@ -43,12 +43,7 @@ class Retention:
 
     async def run(self, every: timedelta) -> None:
         """Sweeps again and again until it is cancelled; what fails is tried again next time."""
-        while True:
-            try:
-                await self.sweep()
-            except Exception as error:  # noqa: BLE001 - a failed sweep must not be the last one
-                _log.warning("retention_failed", error=type(error).__name__)
-            await asyncio.sleep(every.total_seconds())
+        await repeat(self.sweep, every, "retention_failed")
 
     async def _empty(self, purpose: PurposeId, before: Instant) -> int:
         emptied = 0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from consentsvc.domain.catalogue import Catalogue, Purpose
 from consentsvc.domain.changes import revocation_changes
 from consentsvc.domain.consent import Standing
-from consentsvc.domain.errors import SubjectDeceased
+from consentsvc.domain.errors import SubjectDeceased, SubjectUnknown
 from consentsvc.domain.events import (
     Actor,
     Directions,
@@ -154,12 +154,17 @@ class Rights:
                     outcomes.append(Outcome(Effect.RECORDED, purpose.id, position))
             return outcomes
 
-        return await self._store.write(
-            lambda transaction: once(
-                transaction, instruction.request, instruction.subject, lambda: join(transaction)
-            ),
-            {instruction.subject, other},
-        )
+        await self._store.pseudonyms({instruction.subject})
+        try:
+            return await self._store.write(
+                lambda transaction: once(
+                    transaction, instruction.request, instruction.subject, lambda: join(transaction)
+                ),
+                {instruction.subject, other},
+                only_known=True,
+            )
+        except SubjectUnknown:  # one of them has just been erased
+            return Written([], await self._store.head())
 
     async def _stand(self, instruction: Instruction, kind: EventKind) -> Written:
         subject = instruction.subject

@@ -19,7 +19,7 @@ from consentsvc.domain.consent import (
     fold_standing,
 )
 from consentsvc.domain.encoding import SALT_BYTES, Header, Opened, commitment, personal_part
-from consentsvc.domain.errors import PositionUnknown, StoreUnavailable
+from consentsvc.domain.errors import PositionUnknown, StoreUnavailable, SubjectUnknown
 from consentsvc.domain.events import STANDINGS, Event, EventKind, NewEvent, NoticeRef, Withheld
 from consentsvc.domain.identifiers import (
     START,
@@ -139,9 +139,15 @@ class MemoryEventStore:
         return self._head
 
     async def write(
-        self, work: Callable[[Transaction], T], subjects: Collection[SubjectId] = ()
+        self,
+        work: Callable[[Transaction], T],
+        subjects: Collection[SubjectId] = (),
+        *,
+        only_known: bool = False,
     ) -> T:
         """See `EventStore.write`. Nothing here waits, so a cancel finds it undone or done."""
+        if only_known and not set(subjects) <= self._pseudonyms.keys():
+            raise SubjectUnknown
         pseudonyms = self._ensured(subjects)
         if self._state.erased.keys() & pseudonyms.values():
             raise StoreUnavailable("the subject is being erased")

@@ -9,12 +9,13 @@ Each event that can still decide stands under its kind as position, recorded tim
 at which its notice was published.
 """
 
-import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 
 from consentsvc.domain.canonical import SCHEMA, Damaged, canonical, read_fields
 from consentsvc.domain.encoding import field_names, reach_fields, read_reach
@@ -28,6 +29,7 @@ from consentsvc.storage.scopes import marks_of
 Notice = Callable[[int | None], NoticeRef | None]
 
 REACH_BYTES = 16
+_SHA256 = SHA256()
 
 # No personal part opens as one of these, nor the other way round, though both have one key.
 _LABEL = b"consentsvc scoped consent"
@@ -57,11 +59,21 @@ class Owner(NamedTuple):
 
 def reach_digest(key: bytes, reach: Reach) -> bytes:
     """Stands for a reach where nothing may be read; means nothing to who does not have the key."""
-    contact, domain, role = reach
-    # Not JSON: a batch asks for tens of thousands, and this takes a third of the time. No part has
-    # a line break in it, and none that is there is empty: no two reaches have one encoding.
-    text = f"{contact or ''}\n{domain or ''}\n{role.value if role else ''}"
-    return hmac.digest(key, text.encode(), "sha256")[:REACH_BYTES]
+    return reach_digests(key, [reach])[0]
+
+
+def reach_digests(key: bytes, reaches: Iterable[Reach]) -> list[bytes]:
+    """The same for several: to take up a key costs more than to use it."""
+    digests = []
+    keyed = HMAC(key, _SHA256)
+    for contact, domain, role in reaches:
+        # Not JSON: a batch asks for tens of thousands, and this takes a third of the time. No part
+        # has a line break in it, and none that is there is empty: no two reaches have one encoding.
+        text = f"{contact or ''}\n{domain or ''}\n{role.value if role else ''}"
+        one = keyed.copy()
+        one.update(text.encode())
+        digests.append(one.finalize()[:REACH_BYTES])
+    return digests
 
 
 def seal(owner: Owner, digest: bytes, plain: bytes, nonce: bytes) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar, cast
 
 from consentsvc.domain.canonical import Damaged
-from consentsvc.domain.errors import PositionUnknown, StoreUnavailable
+from consentsvc.domain.errors import PositionUnknown, StoreUnavailable, SubjectUnknown
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.domain.remains import NOTHING_REMAINS, Remains, carried_over
@@ -62,6 +62,7 @@ _LOOK_EVERY_SECONDS = 0.05
 class _Unit(NamedTuple):
     work: Callable[[Transaction], object]
     subjects: frozenset[SubjectId]
+    only_known: bool = False
 
 
 @dataclass(slots=True)
@@ -117,10 +118,15 @@ class SqliteEventStore:
         return await self._read(self._checks, lambda raw: sqlite_states.last_event(raw)[0])
 
     async def write(
-        self, work: Callable[[Transaction], T], subjects: Collection[SubjectId] = ()
+        self,
+        work: Callable[[Transaction], T],
+        subjects: Collection[SubjectId] = (),
+        *,
+        only_known: bool = False,
     ) -> T:
         """See `EventStore.write`."""
-        return cast(T, await self._commits.submit(_Unit(work, frozenset(subjects))))
+        unit = _Unit(work, frozenset(subjects), only_known)
+        return cast(T, await self._commits.submit(unit))
 
     async def records(self, questions: Sequence[Question], as_of: Instant | None = None) -> Records:
         """See `EventStore.records`."""
@@ -428,8 +434,12 @@ class SqliteEventStore:
     def _commit_now(
         self, connection: sqlite3.Connection, group: Sequence[_Unit]
     ) -> tuple[list[object], Position, Position]:
-        subjects = frozenset[SubjectId]().union(*(unit.subjects for unit in group))
-        pseudonyms = self._keyring.ensure(connection, subjects)
+        made = frozenset[SubjectId]().union(
+            *(unit.subjects for unit in group if not unit.only_known)
+        )
+        known = frozenset[SubjectId]().union(*(unit.subjects for unit in group)) - made
+        pseudonyms = self._keyring.ensure(connection, made)
+        pseudonyms |= self._keyring.pseudonyms(connection, known)
         with writing(connection):
             before, _ = sqlite_states.last_event(connection)
             outcomes = [self._one(connection, pseudonyms, unit) for unit in group]
@@ -444,6 +454,8 @@ class SqliteEventStore:
         pseudonyms: dict[SubjectId, Pseudonym],
         unit: _Unit,
     ) -> object:
+        if not unit.subjects <= pseudonyms.keys():
+            return Failed(SubjectUnknown())
         own = {subject: pseudonyms[subject] for subject in unit.subjects}
         left = self._suppressions.read(connection, unit.subjects)
         if left:

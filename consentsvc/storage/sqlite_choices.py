@@ -18,22 +18,30 @@ from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.scoped_codec import (
     REACH_BYTES,
     Owner,
+    decode,
     decode_sayings,
-    reach_digest,
+    reach_digests,
     unseal,
 )
 from consentsvc.storage.scopes import refuse_not_kept, take
 from consentsvc.storage.sqlite_remains import Suppressions
 from consentsvc.storage.sqlite_states import Notices, last_event
 
-_ACCOUNTS = """
+# Most people have spoken at one or two reaches: to read these takes less than to look for the four
+# that cover a contact in its role. Of who spoke at more than this, only what is asked for is read.
+_FEW = 4
+
+_ACCOUNTS = f"""
 SELECT asked.value, subject.pseudonym, subject.wrapped_key,
-       standing.restriction, standing.death, consent.objection
+       standing.restriction, standing.death, consent.objection,
+       (SELECT count(*) FROM (
+            SELECT 1 FROM scoped_consent AS scoped
+            WHERE scoped.pseudonym = subject.pseudonym AND scoped.purpose = ?2 LIMIT {_FEW + 1}))
 FROM json_each(?1) AS asked
 CROSS JOIN keys.subject AS subject ON subject.subject_id = asked.value
 LEFT JOIN standing ON standing.pseudonym = subject.pseudonym
 LEFT JOIN consent ON consent.pseudonym = subject.pseudonym AND consent.purpose = ?2
-"""
+"""  # noqa: S608 - a length
 
 # One statement for a whole list, as for records; but JSON holds no bytes, and not every SQLite can
 # read them from hex. So what is looked for comes end to end in two values, and is counted off.
@@ -49,6 +57,17 @@ FROM asked CROSS JOIN scoped_consent AS scoped
 """  # noqa: S608 - lengths, all constants
 
 
+_FEW_ROWS = f"""
+WITH RECURSIVE asked (number) AS (
+    VALUES (0) UNION ALL SELECT number + 1 FROM asked WHERE number + 1 < ?3
+)
+SELECT asked.number, scoped.reach, scoped.sealed
+FROM asked CROSS JOIN scoped_consent AS scoped
+    ON scoped.pseudonym = substr(?1, {PSEUDONYM_BYTES} * asked.number + 1, {PSEUDONYM_BYTES})
+    AND scoped.purpose = ?2
+"""  # noqa: S608 - a length
+
+
 def choices(
     connection: sqlite3.Connection,
     keyring: Keyring,
@@ -58,27 +77,40 @@ def choices(
     inquiries: Sequence[Inquiry],
 ) -> ChoiceRecords:
     """Reads choices at the head."""
-    reaches: dict[SubjectId, set[Reach]] = {}
+    reaches: dict[SubjectId, frozenset[Reach]] = {}
     for subject, asked in inquiries:
-        reaches.setdefault(subject, set()).update(asked)
+        reaches[subject] = reaches[subject] | asked if subject in reaches else asked
     with reading(connection):
         head, _ = last_event(connection)
         accounts = connection.execute(_ACCOUNTS, (json.dumps(list(reaches)), purpose)).fetchall()
         found: dict[SubjectId, Choices] = {}
+        terse: list[tuple[Owner, dict[Reach, Sayings]]] = []
         # Of each row that is looked for, by its number.
         whose: list[tuple[Owner, dict[Reach, Sayings]]] = []
         where: list[Reach] = []
         digests: list[bytes] = []
-        for subject, pseudonym, wrapped, restriction, death, objection in accounts:
+        for subject, pseudonym, wrapped, restriction, death, objection, rows in accounts:
             owner = Owner(keyring.open_key(subject, pseudonym, wrapped), pseudonym, purpose)
             sayings: dict[Reach, Sayings] = {}
-            found[subject] = Choices(sayings, Standing(restriction, death), objection)
+            standing = NOTHING_STANDS
+            if restriction is not None or death is not None:
+                standing = Standing(restriction, death)
+            found[subject] = Choices(sayings, standing, objection)
+            if rows <= _FEW:
+                terse.append((owner, sayings))
+                continue
             whose += [(owner, sayings)] * len(reaches[subject])
             where += reaches[subject]
-            digests += [reach_digest(owner.key, reach) for reach in reaches[subject]]
+            digests += reach_digests(owner.key, reaches[subject])
+        ref = partial(notices.ref, connection)
+        names = b"".join(owner.pseudonym for owner, _ in terse)
+        few = connection.execute(_FEW_ROWS, (names, purpose, len(terse)))
+        for number, digest, sealed in few.fetchall():
+            owner, sayings = terse[number]
+            reach, said = decode(unseal(owner, digest, sealed), ref)
+            sayings[reach] = said
         names = b"".join(owner.pseudonym for owner, _ in whose)
         asked_rows = (names, purpose, b"".join(digests), len(digests))
-        ref = partial(notices.ref, connection)
         for number, sealed in connection.execute(_ROWS, asked_rows).fetchall():
             owner, sayings = whose[number]
             plain = unseal(owner, digests[number], sealed)

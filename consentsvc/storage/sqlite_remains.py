@@ -64,6 +64,8 @@ class Suppressions:
         digest = self.digest(subject)
         connection.execute("DELETE FROM keys.suppressed WHERE subject = ?", (digest,))
         rows = [(EventKind.OBJECTION_RAISED, purpose) for purpose in sorted(remains.objected)]
+        if remains.erased:
+            rows.append((EventKind.SUBJECT_ERASED, _EVERY_PURPOSE))
         if remains.restricted:
             rows.append((EventKind.PROCESSING_RESTRICTED, _EVERY_PURPOSE))
         if remains.deceased:
@@ -97,5 +99,7 @@ def _with(remains: Remains, kind: str, purpose: str) -> Remains:
             return remains._replace(restricted=True)
         case EventKind.DEATH_REPORTED:
             return remains._replace(deceased=True)
+        case EventKind.SUBJECT_ERASED:
+            return remains._replace(erased=True)
         case _:
             return remains._replace(objected=remains.objected | {PurposeId(purpose)})

@@ -1312,7 +1312,7 @@ class ReportPublicationResponse(_message.Message):
     POSITION_FIELD_NUMBER: _builtins.int
     WRITTEN_AT_FIELD_NUMBER: _builtins.int
     position: _builtins.int
-    """The position of the event."""
+    """The position of the event; 0 if nothing was recorded."""
     written_at: _builtins.str
     """The position at which it stands, as a token for `at_least_as_fresh`."""
     def __init__(

@@ -114,7 +114,8 @@ class PublicationServiceServicer(object):
         """Records what a registry made of what it was told, so that "asked for" and "applied" can be
         compared: as an event of the contact's account, PUBLICATION_REPORTED.
 
-        Changes no consent. Takes a `request_id` as ConsentService does.
+        Changes no consent. Takes a `request_id` as ConsentService does. Of somebody who was erased, and of
+        whom nothing else is held since, nothing is recorded.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

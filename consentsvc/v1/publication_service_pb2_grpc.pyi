@@ -46,7 +46,8 @@ class PublicationServiceStub:
     """Records what a registry made of what it was told, so that "asked for" and "applied" can be
     compared: as an event of the contact's account, PUBLICATION_REPORTED.
 
-    Changes no consent. Takes a `request_id` as ConsentService does.
+    Changes no consent. Takes a `request_id` as ConsentService does. Of somebody who was erased, and of
+    whom nothing else is held since, nothing is recorded.
     """
 
 class PublicationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -105,7 +106,8 @@ class PublicationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Records what a registry made of what it was told, so that "asked for" and "applied" can be
         compared: as an event of the contact's account, PUBLICATION_REPORTED.
 
-        Changes no consent. Takes a `request_id` as ConsentService does.
+        Changes no consent. Takes a `request_id` as ConsentService does. Of somebody who was erased, and of
+        whom nothing else is held since, nothing is recorded.
         """
 
 def add_PublicationServiceServicer_to_server(servicer: PublicationServiceServicer, server: _aio.Server) -> None: ...

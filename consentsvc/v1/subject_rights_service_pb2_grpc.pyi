@@ -69,7 +69,7 @@ class SubjectRightsServiceStub:
     1. Every consent that stands is revoked, with reason ERASURE, and every purpose that needs no
        consent is objected to, so that followers act while they can still read whom it concerns.
     2. The followers that the service was told to wait for acknowledge that they have acted, for up
-       to the time that it was told to wait (60 seconds by default).
+       to the time that it was told to wait (45 seconds by default).
     3. The erasure is recorded as SUBJECT_ERASED, and the subject's key, id, states and answered
        requests are destroyed. Their events are delivered without any personal part from then on;
        the log and every proof that was made of it stay as they are.
@@ -212,7 +212,7 @@ class SubjectRightsServiceServicer(metaclass=_abc_1.ABCMeta):
         1. Every consent that stands is revoked, with reason ERASURE, and every purpose that needs no
            consent is objected to, so that followers act while they can still read whom it concerns.
         2. The followers that the service was told to wait for acknowledge that they have acted, for up
-           to the time that it was told to wait (60 seconds by default).
+           to the time that it was told to wait (45 seconds by default).
         3. The erasure is recorded as SUBJECT_ERASED, and the subject's key, id, states and answered
            requests are destroyed. Their events are delivered without any personal part from then on;
            the log and every proof that was made of it stay as they are.

@@ -28,6 +28,7 @@ def test_the_story_holds(tmp_path: Path) -> None:
     assert "$ registry-sync run" in told
     assert told.count("<contact:update ") == 2
     assert told.count("<contact:email/>") == 1
+    assert "no byte of their name is in any file" in told
     assert "All of it held" in told
     assert list(tmp_path.iterdir()) == []
 

@@ -15,7 +15,8 @@ from consentsvc.domain.instants import Instant, add, instant
 from consentsvc.domain.publication.choices import Choices, Moment, Sayings, fold
 from consentsvc.domain.publication.facts import Contact, ContactKind, Domain, Facts
 from consentsvc.domain.publication.profile import Profiles
-from consentsvc.domain.publication.resolve import Operation, Resolution
+from consentsvc.domain.publication.resolve import Resolution
+from consentsvc.domain.publication.wire import Operation
 from consentsvc.domain.scope import (
     COMMON_FIELDS,
     EVERY_FIELD,

@@ -4,8 +4,8 @@ import pytest
 
 from consentsvc.domain.publication import encode
 from consentsvc.domain.publication.facts import Contact, Domain, Facts, PostalType
-from consentsvc.domain.publication.resolve import Operation, Resolution
-from consentsvc.domain.publication.wire import Commands, Data, Disclose, DiscloseList
+from consentsvc.domain.publication.resolve import Resolution
+from consentsvc.domain.publication.wire import Commands, Data, Disclose, DiscloseList, Operation
 from consentsvc.domain.scope import COMMON_FIELDS, ContactField, DomainName, Role
 from tests.publication.making import ACCOUNTS, CONTACTS, START, World, resolution
 

@@ -12,10 +12,18 @@ from consentsvc.domain.identifiers import Position
 from consentsvc.domain.instants import add
 from consentsvc.domain.publication import encode
 from consentsvc.domain.publication.choices import SILENT
+from consentsvc.domain.publication.decided import Outcome, Reason
 from consentsvc.domain.publication.epp import ELEMENTS
 from consentsvc.domain.publication.profile import Rule
-from consentsvc.domain.publication.resolve import Operation, Outcome, Reason, Resolution, Results
-from consentsvc.domain.publication.wire import Data, Disclose, DiscloseList, Extension, Sent
+from consentsvc.domain.publication.resolve import Resolution, Results
+from consentsvc.domain.publication.wire import (
+    Data,
+    Disclose,
+    DiscloseList,
+    Extension,
+    Operation,
+    Sent,
+)
 from consentsvc.domain.scope import ContactField, DomainName, Reach, Role
 from tests.publication.making import (
     ACCOUNTS,

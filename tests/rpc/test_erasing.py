@@ -34,6 +34,7 @@ from tests.support.chance import PURPOSES, do_something
 from tests.support.clock import FakeClock
 from tests.support.copies import Copy
 from tests.support.refusals import refused
+from tests.support.requests import good
 from tests.support.servers import server_process
 from tests.support.stores import SOON
 from tests.support.wire import Wire, change, serving
@@ -319,6 +320,22 @@ async def test_nothing_is_published(wire: Wire) -> None:
 
     assert outcomes["anna"] == {"NO_CONSENT"}
     assert outcomes["ben"] == {"OBJECTED"}
+
+
+async def test_a_late_report_brings_nobody_back(wire: Wire) -> None:
+    """What a registry made of hiding somebody who was forgotten meanwhile is not recorded."""
+    await say(wire, "give", scope(*ALL, contact="C1"))
+    await acts.erase(wire, "anna")
+    head = await acts.head(wire)
+    report = await wire.publications.ReportPublication(
+        good("ReportPublication", report__resolved_position=1)
+    )
+    stranger = await wire.publications.ReportPublication(
+        good("ReportPublication", subject_id="ben", report__resolved_position=1)
+    )
+
+    assert report.position == 0
+    assert stranger.position == head + 1
 
 
 async def test_links_bring_nobody_back(wire: Wire) -> None:

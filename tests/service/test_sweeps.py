@@ -66,9 +66,9 @@ class TestMany:
         clock.advance(MONTH)
         heads: list[int] = []
 
-        async def write(*args: Any) -> Any:
+        async def write(*args: Any, **options: Any) -> Any:
             heads.append(await store.head())
-            return await store.write(*args)
+            return await store.write(*args, **options)
 
         sweeper = Sweeper(meddled(store, write=write), catalogue, clock)
         total = await sweeper.sweep()

@@ -6,7 +6,7 @@ import pytest
 
 from consentsvc.domain.consent import NOTHING_KNOWN, NOTHING_STANDS, Objection, Standing
 from consentsvc.domain.encoding import read_header
-from consentsvc.domain.errors import StoreUnavailable
+from consentsvc.domain.errors import StoreUnavailable, SubjectUnknown
 from consentsvc.domain.events import Event, EventKind, Withheld
 from consentsvc.domain.identifiers import START, Position, Pseudonym, SubjectId
 from consentsvc.domain.instants import Instant, add
@@ -111,7 +111,7 @@ class ErasureContract:
         assert (await store.subjects_of([theirs]))[1] == []
         assert await store.leaf(ANNA, Position(1)) is None
         assert await store.write(lambda one: one.recall(request())) is None
-        assert await store.remains(ANNA) == NOTHING_REMAINS
+        assert await store.remains(ANNA) == Remains(erased=True)
 
     async def test_a_no_outlives_it(self, store: EventStore) -> None:
         """An objection, a restriction and a death go on being answered; a choice does not."""
@@ -125,7 +125,9 @@ class ErasureContract:
         ]  # fmt: skip
         assert standings == [Standing(START, START)] * 3
         assert choices.standing == Standing(START, START)  # type: ignore[attr-defined]  # Choices
-        assert await store.remains(ANNA) == Remains(frozenset({STATISTICS}), True, True)
+        assert await store.remains(ANNA) == Remains(
+            frozenset({STATISTICS}), True, True, erased=True
+        )
         assert await store.remains(BEN) == NOTHING_REMAINS
 
     async def test_what_was_taken_back_does_not(self, store: EventStore) -> None:
@@ -139,7 +141,7 @@ class ErasureContract:
         )
         await erase(store)
 
-        assert await store.remains(ANNA) == NOTHING_REMAINS
+        assert await store.remains(ANNA) == Remains(erased=True)
 
     async def test_somebody_who_comes_back(self, store: EventStore) -> None:
         """With their first event the no is theirs again, on record, and can be taken back."""
@@ -181,7 +183,7 @@ class ErasureContract:
         await record(store, event(EventKind.RESTRICTION_LIFTED, ANNA, None))
         await erase(store)
 
-        assert await store.remains(ANNA) == Remains(frozenset({STATISTICS}))
+        assert await store.remains(ANNA) == Remains(frozenset({STATISTICS}), erased=True)
 
     async def test_no_more_events(self, store: EventStore) -> None:
         """What is recorded before the key is gone is refused as one to be sent again."""
@@ -196,6 +198,19 @@ class ErasureContract:
 
         assert (head, after) == (2, 2)
         assert await store.head() == 3
+
+    async def test_only_who_is_known(self, store: EventStore) -> None:
+        """Nobody is made by a write that is for those who are there."""
+        await record(store, given(ANNA))
+        known = await store.write(lambda one: one.append(withdrawn(ANNA)), {ANNA}, only_known=True)
+        await erase(store)
+        for subjects in ({ANNA}, {BEN}, {ANNA, BEN}):
+            with pytest.raises(SubjectUnknown):
+                await store.write(lambda one: one.head, subjects, only_known=True)
+        _, listed = await store.subject_records(None, 10)
+
+        assert known == 2
+        assert listed == []
 
     async def test_in_the_past_too(self, store: EventStore, clock: FakeClock) -> None:
         """A question about the past is answered from what remains: nobody knows any better."""

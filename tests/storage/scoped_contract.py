@@ -11,7 +11,7 @@ from consentsvc.domain.events import EventKind, NoticeRef
 from consentsvc.domain.identifiers import START, Position, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
 from consentsvc.domain.publication.choices import SILENT, Choices, Mark, Said, Sayings, ran_out
-from consentsvc.domain.scope import ACCOUNT, ContactField, ContactId, Reach
+from consentsvc.domain.scope import ACCOUNT, ContactField, ContactId, DomainName, Reach
 from consentsvc.service.ports import ChoiceRecords, Due, EventStore, Inquiry, Stretch, Transaction
 from tests.storage.making import (
     ANNA,
@@ -193,6 +193,29 @@ class ScopedContract:
             {OF_CONTACT: {ContactField.ALL: 1}},
             {ACCOUNT: {ContactField.ALL: 3}},
             {OF_CONTACT: {ContactField.ALL: 2}},
+        ]
+
+    async def test_choices_of_few_words_and_of_many(self, store: EventStore) -> None:
+        """Who spoke at one reach and who spoke at many are answered together, each with their own.
+
+        SQLite reads all rows of the one, and of the other those that are asked for.
+        """
+        many = [Reach(ContactId("C-1"), DomainName(f"d{number}.example")) for number in range(6)]
+        await record(
+            store,
+            *(scoped(GIVEN, reach) for reach in many),
+            scoped(GIVEN, many[0], subject=BEN),
+            *(scoped(GIVEN, reach, subject=CARL) for reach in many[:4]),
+        )
+        asked = frozenset(many[:2])
+        subjects = [ANNA, BEN, CARL]
+        _, answers = await store.choices(PUBLICATION, [Inquiry(one, asked) for one in subjects])
+        found = [positions(asked_of(answer, asked).sayings) for answer in answers]
+
+        assert found == [
+            {many[0]: {ContactField.ALL: 1}, many[1]: {ContactField.ALL: 2}},
+            {many[0]: {ContactField.ALL: 7}},
+            {many[0]: {ContactField.ALL: 8}, many[1]: {ContactField.ALL: 9}},
         ]
 
     async def test_choices_tell_what_stands_above_them(self, store: EventStore) -> None:

@@ -12,6 +12,7 @@ from unittest.mock import ANY
 
 import pytest
 
+from consentsvc.domain.errors import StoreUnavailable
 from consentsvc.domain.events import (
     Actor,
     ActorKind,
@@ -201,8 +202,21 @@ async def test_a_crash_before_the_key_is_destroyed(tmp_path: Path, clock: FakeCl
         "keys.subject", "keys.erased", "consent", "scoped_consent",
     } - {"keys.erased"}  # fmt: skip
     assert found == []
-    assert remains == Remains(frozenset({STATISTICS}))
+    assert remains == Remains(frozenset({STATISTICS}), erased=True)
     assert verify(path).problems == ()
+
+
+async def test_not_begun_anew_while_it_ends(tmp_path: Path, clock: FakeClock) -> None:
+    """Between the event and the end of the key, nobody plans to erase the person again."""
+    async with opened(tmp_path / "log.db", clock) as store:
+        await record(store, *SAID)
+        await store.write(lambda transaction: transaction.erase(CARLA, {}), {CARLA})
+        pending = PendingErasure(clock())
+        with pytest.raises(StoreUnavailable):
+            await store.write(lambda one: one.plan_erasure(CARLA, pending), {CARLA})
+        await store.finish_erasures()
+
+    assert verify(tmp_path / "log.db").problems == ()
 
 
 async def test_an_older_key_file_brings_nobody_back(tmp_path: Path, clock: FakeClock) -> None:
@@ -221,7 +235,7 @@ async def test_an_older_key_file_brings_nobody_back(tmp_path: Path, clock: FakeC
         bytes_left = traces(tmp_path, [CARLA.encode()])
 
     assert found is None
-    assert remains == Remains(frozenset({STATISTICS}), restricted=True)
+    assert remains == Remains(frozenset({STATISTICS}), restricted=True, erased=True)
     assert bytes_left == []
     assert [one.withheld for one in events] == [Withheld.ERASED] * 6 + [None, Withheld.ERASED]
     assert verify(path).problems == ()
@@ -262,7 +276,7 @@ async def test_an_older_log_brings_nobody_back(
     assert [one.withheld for one in events] == [Withheld.ERASED] * 5 + [None, Withheld.ERASED]
     assert events[-1].kind is EventKind.SUBJECT_ERASED
     assert found is None
-    assert remains == Remains(frozenset({STATISTICS}))
+    assert remains == Remains(frozenset({STATISTICS}), erased=True)
     assert len(root) == 32
     assert pending == []
     assert verify(path).problems == ()

@@ -14,7 +14,7 @@ from consentsvc.domain.decision import REQUEST_OPEN_FOR
 from consentsvc.domain.events import DENIALS, Event, EventKind, NoticeRef
 from consentsvc.domain.identifiers import START, Position
 from consentsvc.domain.instants import Instant, add, add_months
-from consentsvc.domain.scope import ContactField, Reach, Scope, covering, overlap
+from consentsvc.domain.scope import EVERY_FIELD, ContactField, Reach, Scope, covering, overlap
 from consentsvc.domain.words import Word
 
 
@@ -134,6 +134,8 @@ _NO = {
     EventKind.CONSENT_REVOKED: Verdict.REVOKED,
     EventKind.CONSENT_EXPIRED: Verdict.EXPIRED,
 }
+# What is on an enumeration is looked up in Python each time that it is named.
+_ALL = ContactField.ALL
 _SILENCE = Answer(Verdict.NO_CONSENT)
 
 
@@ -162,60 +164,67 @@ class Moment(NamedTuple):
     transferred_at: Instant | None = None
 
 
-class Answers(dict[ContactField, Answer]):
-    """The answers for the fields of one target, each made once, when it is asked for.
+class Spoken:
+    """What an account has said of one target, for any of its fields.
 
     All fields but those that are `named` have the answer of `ContactField.ALL`.
     """
 
+    __slots__ = ("_above", "_latest", "_moment", "_sayings", "named")
+
     def __init__(self, choices: Choices, reaches: Sequence[Reach], moment: Moment) -> None:
-        super().__init__()
-        spoken = [choices.sayings[one] for one in reaches if one in choices.sayings]
-        self._asked = (choices, spoken, moment)
-        self.named = {field for sayings in spoken for field in sayings}
+        sayings = choices.sayings
+        self._above = _above(choices)
+        self._sayings = [sayings[one] for one in reaches if one in sayings] if sayings else []
+        self._moment = moment
+        self._latest: tuple[list[Said], bool, Answer] | None = None
+        self.named = frozenset().union(*self._sayings) - EVERY_FIELD
 
-    def __missing__(self, field: ContactField) -> Answer:
-        choices, spoken, moment = self._asked
-        self[field] = found = _answer(choices, spoken, field, moment, requests=True)
+    def answer(self, field: ContactField, heeds_requests: bool = True) -> Answer:
+        """Decides one field; it can be told not to heed that the person was asked anew."""
+        if self._above is not None:
+            return self._above
+        if not self._sayings:
+            return _SILENCE
+        said = [_about(field, sayings) for sayings in self._sayings]
+        latest = self._latest
+        # Of fields that were named together the very same was said.
+        if latest is not None and latest[0] == said and latest[1] is heeds_requests:
+            return latest[2]
+        found = _answer(said, self._moment, heeds_requests)
+        self._latest = said, heeds_requests, found
         return found
-
-    def unasked(self, field: ContactField) -> Answer:
-        """What was said, whatever was asked since: a question takes nothing back."""
-        choices, spoken, moment = self._asked
-        return _answer(choices, spoken, field, moment, requests=False)
 
 
 def answer(
     choices: Choices, reaches: Sequence[Reach], field: ContactField, moment: Moment
 ) -> Answer:
     """Decides one field; `reaches` are those that cover the target, the narrowest first."""
-    return Answers(choices, reaches, moment)[field]
+    return Spoken(choices, reaches, moment).answer(field)
 
 
-def _answer(
-    choices: Choices,
-    spoken: Sequence[Sayings],
-    field: ContactField,
-    moment: Moment,
-    *,
-    requests: bool,
-) -> Answer:
-    if choices.standing.death is not None:
-        return Answer(Verdict.DECEASED, choices.standing.death)
-    if choices.standing.restriction is not None:
-        return Answer(Verdict.RESTRICTED, choices.standing.restriction)
+def _above(choices: Choices) -> Answer | None:
+    """What stands above everything that was chosen."""
+    standing = choices.standing
+    if standing.death is not None:
+        return Answer(Verdict.DECEASED, standing.death)
+    if standing.restriction is not None:
+        return Answer(Verdict.RESTRICTED, standing.restriction)
     if choices.objection is not None:
         return Answer(Verdict.OBJECTED, choices.objection)
-    said = [_about(field, sayings) for sayings in spoken]
+    return None
+
+
+def _answer(said: Sequence[Said], moment: Moment, heeds_requests: bool) -> Answer:
     decided = _by_choice(said, moment)
-    if decided.consented or not requests:
+    if decided.consented or not heeds_requests:
         return decided
     return _by_request(said, decided, moment.now) or decided
 
 
 def _about(field: ContactField, sayings: Sayings) -> Said:
     """What was said of a field by its name and of all fields, the latest of each kind."""
-    by_name, of_all = sayings.get(field), sayings.get(ContactField.ALL)
+    by_name, of_all = sayings.get(field), sayings.get(_ALL)
     if by_name is None or of_all is None:
         return by_name or of_all or NOTHING_SAID
     return Said(
@@ -240,15 +249,15 @@ def _by_choice(said: Sequence[Said], moment: Moment) -> Answer:
     decided: Mark | None = None
     denied = START
     for one in reversed(said):
-        if one.denied is not None:
-            denied = max(denied, one.denied.position)
-        given = one.given
+        given, no, expired, _, _ = one
+        if no is not None and no.position > denied:
+            denied = no.position
         if given is not None and (
             given.position < denied
             or (moment.transferred_at is not None and given.recorded_at < moment.transferred_at)
         ):
             given = None
-        decided = _latest(given, one.denied, one.expired) or decided
+        decided = _latest(given, no, expired) or decided
     if decided is None:
         return _SILENCE
     if decided.kind is not EventKind.CONSENT_GIVEN:

@@ -1,9 +1,11 @@
 """From a resolution to what the registry is told, by the encoder that its profile names."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from consentsvc.domain.publication import epp, extension
 from consentsvc.domain.publication.resolve import Resolution
+from consentsvc.domain.publication.seen import Seen
 from consentsvc.domain.publication.wire import NOTHING, Sent, Told
 from consentsvc.domain.scope import ContactField
 
@@ -30,6 +32,15 @@ def told(
     profile = resolution.profile
     if profile is None or not resolution.facts.domain.sponsored or profile.encoder.name == NONE:
         return NOTHING
-    if profile.encoder.name == DISCLOSE:
-        return epp.told(profile.encoder, resolution, previous, data_changed)
-    return extension.told(extension.REGISTRIES[profile.encoder.name], resolution, previous)
+    registry = extension.REGISTRIES.get(profile.encoder.name)
+    seen = resolution.seen(of_domain=registry is not None and registry.of_domain)
+    return _told(seen, previous, data_changed)
+
+
+# Contacts are many, but what is to be said of them is mostly the same.
+@lru_cache(maxsize=4_096)
+def _told(seen: Seen, previous: Sent, data_changed: frozenset[ContactField]) -> Told:
+    encoder = seen.profile.encoder
+    if encoder.name == DISCLOSE:
+        return epp.told(encoder, seen, previous, data_changed)
+    return extension.told(extension.REGISTRIES[encoder.name], seen, previous)

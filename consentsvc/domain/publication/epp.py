@@ -11,8 +11,16 @@ from typing import TypeAlias
 
 from consentsvc.domain.publication.facts import PostalType
 from consentsvc.domain.publication.profile import Encoder
-from consentsvc.domain.publication.resolve import Operation, Resolution
-from consentsvc.domain.publication.wire import Commands, Data, Disclose, DiscloseList, Sent, Told
+from consentsvc.domain.publication.seen import Seen
+from consentsvc.domain.publication.wire import (
+    Commands,
+    Data,
+    Disclose,
+    DiscloseList,
+    Operation,
+    Sent,
+    Told,
+)
 from consentsvc.domain.scope import ContactField
 
 ELEMENTS: Mapping[str, frozenset[ContactField]] = {
@@ -48,13 +56,13 @@ _POSTAL = frozenset({"name", "org", "addr", "street", "city", "sp", "pc", "cc"})
 
 def told(
     encoder: Encoder,
-    resolution: Resolution,
+    seen: Seen,
     previous: Sent,
     data_changed: frozenset[ContactField],
 ) -> Told:
     """What to send for a contact, given what was last sent and accepted."""
-    lists = _Lists(encoder, resolution)
-    if resolution.operation is Operation.UPDATE:
+    lists = _Lists(encoder, seen)
+    if seen.operation is Operation.UPDATE:
         commands = _update(lists, previous, data_changed)
     else:
         commands = (lists.created(),)
@@ -88,15 +96,13 @@ Form: TypeAlias = tuple[str, PostalType | None]
 class _Lists:
     """Makes and reads the lists of one contact at one registry."""
 
-    def __init__(self, encoder: Encoder, resolution: Resolution) -> None:
-        self._resolution = resolution
+    def __init__(self, encoder: Encoder, seen: Seen) -> None:
+        self._types = seen.postal_types
         self._shows = encoder.shows
-        self._forced = frozenset() if resolution.verified else encoder.forced
-        self._all = frozenset(resolution.elements)
+        self._forced = frozenset() if seen.verified else encoder.forced
+        self._all = frozenset(seen.elements)
         self.shown = frozenset(
-            element
-            for element, fields in resolution.elements.items()
-            if resolution.may_show(fields)
+            element for element, fields in seen.elements.items() if seen.may_show(fields)
         )
 
     def created(self) -> Disclose:
@@ -110,7 +116,7 @@ class _Lists:
 
     def forms(self, elements: Iterable[str]) -> frozenset[Form]:
         """These elements in every form that the contact has; in both where that is not known."""
-        types = self._resolution.contact.postal_types or frozenset(PostalType)
+        types = self._types or frozenset(PostalType)
         return _forms(frozenset(elements), types)
 
     def whole(self, forms: frozenset[Form]) -> frozenset[str]:
@@ -138,7 +144,7 @@ class _Lists:
 
     def _list(self, elements: frozenset[str]) -> DiscloseList:
         postal = elements & _POSTAL
-        types = self._resolution.contact.postal_types if postal else frozenset()
+        types = self._types if postal else frozenset()
         return DiscloseList(not self._shows, elements, types)
 
 

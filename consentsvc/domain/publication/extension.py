@@ -4,19 +4,14 @@ Each is a function from a resolution to the state, in the form that a create car
 for nothing. What a registry writes differently on update is said beside it.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from consentsvc.domain.publication import epp
-from consentsvc.domain.publication.profile import Rule, Switch
-from consentsvc.domain.publication.resolve import (
-    FieldResult,
-    Operation,
-    Outcome,
-    Resolution,
-)
-from consentsvc.domain.publication.wire import Extension, Sent, Told
+from consentsvc.domain.publication.profile import Rule
+from consentsvc.domain.publication.seen import Seen
+from consentsvc.domain.publication.wire import Extension, Operation, Sent, Told
 from consentsvc.domain.scope import COMMON_FIELDS, ContactField, Role
 
 State: TypeAlias = Mapping[str, str] | None
@@ -41,55 +36,42 @@ class Registry(NamedTuple):
     """How a registry is told: its state, how a change of it is written, and whether always.
 
     `groups` are its switches, by the names that profiles use, with the fields they stand for.
+    `of_domain`: the state is about the contacts of the domain, whatever the switch belongs to.
     """
 
-    state: Callable[[Resolution], State]
+    state: Callable[[Seen], State]
     groups: Mapping[str, frozenset[ContactField]] = _ALL
     changed: Callable[[State, State], State] = _same
     always: bool = False
+    of_domain: bool = False
 
 
-def told(registry: Registry, resolution: Resolution, previous: Sent) -> Told:
+def told(registry: Registry, seen: Seen, previous: Sent) -> Told:
     """What to send for a contact or domain, given what was last sent and accepted."""
-    now = registry.state(resolution)
-    state = None if now is None else Extension(now)
-    if resolution.operation is Operation.UPDATE:
-        before = previous.values if isinstance(previous, Extension) else None
+    now = registry.state(seen)
+    state = _sent(now)
+    if seen.operation is Operation.UPDATE:
+        before = dict(previous.values) if isinstance(previous, Extension) else None
         if not registry.always and before == now:
             return Told((), state)
         now = registry.changed(before, now)
-    return Told(() if now is None else (Extension(now),), state)
+    changed = _sent(now)
+    return Told(() if changed is None else (changed,), state)
+
+
+def _sent(state: State) -> Extension | None:
+    return None if state is None else Extension(frozenset(state.items()))
 
 
 def _truth(holds: bool) -> str:
     return "true" if holds else "false"
 
 
-def _shown(resolution: Resolution) -> bool:
-    """Whether everything that the switch stands for is published, and there is something."""
-    profile = resolution.profile
-    if profile is not None and profile.switch is Switch.DOMAIN:
-        results = resolution.of_domain.values()
-        return _all_published(one for each in results for one in each.values())
-    return resolution.may_show(resolution.results)
-
-
-def _registrant_shown(resolution: Resolution) -> bool:
-    """The same, where the switch is the domain's but stands for its registrant alone."""
-    registrant = resolution.of_domain.get(Role.REGISTRANT, {})
-    return _all_published(registrant.values())
-
-
-def _all_published(results: Iterable[FieldResult]) -> bool:
-    valued = {one.outcome for one in results} - {Outcome.ABSENT, Outcome.NOT_OUTPUT}
-    return valued == {Outcome.PUBLISH}
-
-
 _RESTRICTED = "restrictedPublication"
 
 
-def _frnic(resolution: Resolution) -> State:
-    if resolution.legal or _shown(resolution):
+def _frnic(seen: Seen) -> State:
+    if seen.legal or seen.shown:
         return None
     return {"frnic:list": _RESTRICTED}
 
@@ -99,28 +81,28 @@ def _frnic_changed(_before: State, now: State) -> State:
     return {f"frnic:{side}/frnic:list": _RESTRICTED}
 
 
-def _extcon(resolution: Resolution) -> State:
-    return {"extcon:consentForPublishing": _truth(_shown(resolution))}
+def _extcon(seen: Seen) -> State:
+    return {"extcon:consentForPublishing": _truth(seen.shown)}
 
 
-def _nask(resolution: Resolution) -> State:
-    if resolution.legal:
+def _nask(seen: Seen) -> State:
+    if seen.legal:
         return {"extcon:individual": "false"}
-    return {"extcon:individual": "true", **(_extcon(resolution) or {})}
+    return {"extcon:individual": "true", **(_extcon(seen) or {})}
 
 
-def _eurid(resolution: Resolution) -> State:
-    if resolution.legal:
+def _eurid(seen: Seen) -> State:
+    if seen.legal:
         return {"contact-ext:naturalPerson": "false"}
-    real = resolution.may_show({ContactField.EMAIL})
+    real = seen.may_show({ContactField.EMAIL})
     return {
         "contact-ext:naturalPerson": "true",
         "contact-ext:whoisEmail": "real" if real else "relay",
     }
 
 
-def _fury(resolution: Resolution) -> State:
-    return {"fury:properties/PRIVACY": "PUBLIC" if _shown(resolution) else "PRIVATE"}
+def _fury(seen: Seen) -> State:
+    return {"fury:properties/PRIVACY": "PUBLIC" if seen.shown else "PRIVATE"}
 
 
 def _fury_changed(_before: State, now: State) -> State:
@@ -129,35 +111,35 @@ def _fury_changed(_before: State, now: State) -> State:
     return {"fury:add/PRIVACY": new, "fury:rem/PRIVACY": old}
 
 
-def _tel(resolution: Resolution) -> State:
-    if resolution.legal:
+def _tel(seen: Seen) -> State:
+    if seen.legal:
         return {"unspec": "WhoisType=LEGAL"}
-    return {"unspec": f"WhoisType=NATURAL Publish={'Y' if _shown(resolution) else 'N'}"}
+    return {"unspec": f"WhoisType=NATURAL Publish={'Y' if seen.shown else 'N'}"}
 
 
-def _core(resolution: Resolution) -> State:
-    if resolution.legal:
+def _core(seen: Seen) -> State:
+    if seen.legal:
         return {"dx:disclosure/dx:legal": ""}
-    return {"dx:disclosure/dx:natural/disclose": _truth(_shown(resolution))}
+    return {"dx:disclosure/dx:natural/disclose": _truth(seen.shown)}
 
 
-def _restena(resolution: Resolution) -> State:
+def _restena(seen: Seen) -> State:
     return {
-        f"dnslu:disclose/{element}": _truth(resolution.may_show(fields))
-        for element, fields in resolution.elements.items()
+        f"dnslu:disclose/{element}": _truth(seen.may_show(fields))
+        for element, fields in seen.elements.items()
     }
 
 
-def _pt(resolution: Resolution) -> State:
-    return {"ptdomain:ownerVisible": _truth(_registrant_shown(resolution))}
+def _pt(seen: Seen) -> State:
+    return {"ptdomain:ownerVisible": _truth(seen.shown_of(Role.REGISTRANT))}
 
 
-def _nz(resolution: Resolution) -> State:
-    table = resolution.table(resolution.facts.domain, resolution.role)
+def _nz(seen: Seen) -> State:
+    table = seen.table
     switched = [one for one, clause in table.items() if clause.rule is Rule.OPT_OUT]
     if not switched:
         return None  # not for the registrant to say
-    return {"irpo": "0" if resolution.may_show(switched) else "1"}
+    return {"irpo": "0" if seen.may_show(switched) else "1"}
 
 
 REGISTRIES = {
@@ -169,7 +151,7 @@ REGISTRIES = {
     "tel": Registry(_tel),
     "core": Registry(_core),
     "dnslu": Registry(_restena, _ELEMENTS),
-    "pt": Registry(_pt, always=True),
+    "pt": Registry(_pt, always=True, of_domain=True),
     "nz": Registry(_nz, {"irpo": _IRPO}),
 }
 """By the names that profiles use."""

@@ -56,11 +56,24 @@ class Publisher(Word):
     REGISTRY = "registry"
 
 
+class Case(NamedTuple):
+    """What conditions are about: a contact as the registry has it, and when its domain came there.
+
+    That is the moment of registration, or of a later transfer.
+    """
+
+    legal: bool
+    has_personal_data: bool
+    verified: bool
+    in_trade: bool
+    came: Instant
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """What must be so for a clause to fit; None asks nothing.
 
-    `since` and `before` are about the moment of registration, or of a later transfer.
+    `since` and `before` are about the moment at which the domain came.
     """
 
     legal: bool | None = None
@@ -70,19 +83,15 @@ class Condition:
     since: Instant | None = None
     before: Instant | None = None
 
-    def fits(self, contact: Contact, legal: bool, domain: Domain, verified: bool) -> bool:
+    def fits(self, case: Case) -> bool:
         """Whether it is so."""
-        came = max(domain.registered_at, domain.transferred_at or domain.registered_at)
         return (
-            (self.legal is None or self.legal is legal)
-            and (
-                self.has_personal_data is None
-                or self.has_personal_data is contact.has_personal_data
-            )
-            and (self.verified is None or self.verified is verified)
-            and (self.in_trade is None or self.in_trade is contact.in_trade)
-            and (self.since is None or came >= self.since)
-            and (self.before is None or came < self.before)
+            (self.legal is None or self.legal is case.legal)
+            and (self.has_personal_data is None or self.has_personal_data is case.has_personal_data)
+            and (self.verified is None or self.verified is case.verified)
+            and (self.in_trade is None or self.in_trade is case.in_trade)
+            and (self.since is None or case.came >= self.since)
+            and (self.before is None or case.came < self.before)
         )
 
 
@@ -177,6 +186,10 @@ class Profile:
     unverified: tuple[str, ...] = ()
     elements: Mapping[str, frozenset[ContactField]] = field(init=False, repr=False)
     _bounds: tuple[Instant, ...] = field(init=False, repr=False)
+    _arrivals: tuple[Instant, ...] = field(init=False, repr=False)
+
+    # There is one of each, and hashing all of its clauses would cost more than any key saves.
+    __hash__ = object.__hash__
 
     def __post_init__(self) -> None:
         groups: dict[str, frozenset[ContactField]] = {}
@@ -184,8 +197,12 @@ class Profile:
             if one.group is not None:
                 groups[one.group] = groups.get(one.group, frozenset()) | one.fields
         object.__setattr__(self, "elements", groups)
-        bounds = (bound for one in self.clauses for bound in (one.valid_from, one.valid_to))
-        object.__setattr__(self, "_bounds", tuple(sorted(one for one in bounds if one is not None)))
+        clauses = self.clauses
+        bounds = _bounds(bound for one in clauses for bound in (one.valid_from, one.valid_to))
+        object.__setattr__(self, "_bounds", bounds)
+        conditions = [one.condition for one in clauses]
+        arrivals = _bounds(bound for one in conditions for bound in (one.since, one.before))
+        object.__setattr__(self, "_arrivals", arrivals)
 
     def began(self, at: Instant) -> bool:
         """Whether the rules were known to hold at a moment."""
@@ -202,14 +219,19 @@ class Profile:
         verified: bool,
     ) -> Table:
         """The clause that decides each field of a contact in a role of a domain."""
-        fitting = tuple(
-            index
-            for index, clause in enumerate(self.clauses)
-            if role in clause.roles
-            and clause.valid(at)
-            and clause.condition.fits(contact, legal, domain, verified)
+        came = domain.registered_at
+        if domain.transferred_at is not None and domain.transferred_at > came:
+            came = domain.transferred_at
+        return _table(
+            self,
+            role,
+            legal,
+            contact.has_personal_data,
+            verified,
+            contact.in_trade,
+            _period(self._arrivals, came),
+            _period(self._bounds, at),
         )
-        return _table(self.clauses, fitting)
 
     def next_change(self, at: Instant) -> Instant | None:
         """The first moment after `at` at which a clause begins or ends."""
@@ -217,28 +239,44 @@ class Profile:
         return self._bounds[place] if place < len(self._bounds) else None
 
 
-class _Clauses(NamedTuple):
-    """Compares clauses by identity: hashing all of them would cost more than it saves."""
-
-    clauses: tuple[Clause, ...]
-
-    def __hash__(self) -> int:
-        return id(self.clauses)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Clauses) and other.clauses is self.clauses
+_EVER = Instant(-(2**63))
 
 
-def _table(clauses: tuple[Clause, ...], fitting: tuple[int, ...]) -> Table:
-    return _first_of_each(_Clauses(clauses), fitting)
+def _bounds(bounds: Iterable[Instant | None]) -> tuple[Instant, ...]:
+    return (_EVER, *sorted({one for one in bounds if one is not None}))
 
 
-# A registry's contacts fall into a handful of kinds; each has its table made once.
+def _period(bounds: tuple[Instant, ...], at: Instant) -> Instant:
+    """The beginning of the period that a moment is in: to the rules they are the same."""
+    return bounds[bisect_right(bounds, at) - 1]
+
+
+# A registry's contacts fall into a handful of cases, and many of these have one table.
 @lru_cache(maxsize=4_096)
-def _first_of_each(named: _Clauses, fitting: tuple[int, ...]) -> Table:
+def _table(  # noqa: PLR0917 - the key by which it is found
+    profile: Profile,
+    role: Role,
+    legal: bool,
+    has_personal_data: bool,
+    verified: bool,
+    in_trade: bool,
+    came: Instant,
+    at: Instant,
+) -> Table:
+    case = Case(legal, has_personal_data, verified, in_trade, came)
+    fitting = tuple(
+        index
+        for index, clause in enumerate(profile.clauses)
+        if role in clause.roles and clause.valid(at) and clause.condition.fits(case)
+    )
+    return _first_of_each(profile, fitting)
+
+
+@lru_cache(maxsize=4_096)
+def _first_of_each(profile: Profile, fitting: tuple[int, ...]) -> Table:
     table: dict[ContactField, Clause] = {}
     for index in fitting:
-        clause = named.clauses[index]
+        clause = profile.clauses[index]
         for one in clause.fields:
             table.setdefault(one, clause)
     return Table(table)
@@ -261,9 +299,13 @@ class Profiles:
 
     def __init__(self, profiles: Iterable[Profile]) -> None:
         self.all = tuple(profiles)
-        self._by_suffix = {
-            (one.publisher, suffix): one for one in self.all for suffix in one.suffixes
-        }
+        self._by_suffix: dict[DomainName, dict[Publisher | None, Found]] = {}
+        for wanted in (Publisher.REGISTRAR, Publisher.REGISTRY):
+            for one in self.all:
+                if one.publisher is wanted:
+                    for suffix in one.suffixes:
+                        found = self._by_suffix.setdefault(suffix, {})
+                        found[wanted] = found[None] = Found(one, suffix)
 
     def find(
         self, name: DomainName, at: Instant, publisher: Publisher | None = None
@@ -272,12 +314,14 @@ class Profiles:
 
         Without a publisher it is the registry's where it has one, and else the registrar's.
         """
-        wanted = (Publisher.REGISTRY, Publisher.REGISTRAR) if publisher is None else (publisher,)
-        for suffix in _suffixes(name):
-            for one in wanted:
-                found = self._by_suffix.get((one, suffix))
+        suffix = name
+        while suffix:
+            by_publisher = self._by_suffix.get(suffix)
+            if by_publisher is not None:
+                found = by_publisher.get(publisher)
                 if found is not None:
-                    return Found(found, suffix) if found.began(at) else None
+                    return found if found.profile.began(at) else None
+            suffix = DomainName(suffix.partition(".")[2])
         return None
 
     def offers(self, name: DomainName, role: Role, at: Instant) -> bool:
@@ -288,11 +332,3 @@ class Profiles:
         found = [self.find(name, at, publisher) for publisher in Publisher]
         known = [one.profile for one in found if one is not None]
         return not known or any(role in one.offers for one in known)
-
-
-def _suffixes(name: DomainName) -> Iterable[DomainName]:
-    rest = name
-    while rest:
-        yield rest
-        _, _, following = rest.partition(".")
-        rest = DomainName(following)

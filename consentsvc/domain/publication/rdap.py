@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from consentsvc.domain.publication.resolve import Outcome, Results
+from consentsvc.domain.publication.decided import Kind, Outcome
+from consentsvc.domain.publication.resolve import FieldResult
 from consentsvc.domain.scope import ContactField, Role
 from consentsvc.domain.words import Word
 
@@ -59,7 +60,7 @@ _FIELDS: Mapping[ContactField, tuple[str, Method, str]] = {
 _CONTACT_URI = "[?(@[0]=='contact-uri')]"
 
 
-def redacted(role: Role, results: Results) -> tuple[Member, ...]:
+def redacted(role: Role, results: Mapping[ContactField, FieldResult | Kind]) -> tuple[Member, ...]:
     """One member for each field that is held back; none for roles that have no registered names.
 
     State and country have no name: they cannot be redacted as such.

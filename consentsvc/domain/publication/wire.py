@@ -4,11 +4,18 @@ The words are the registries' own, but not yet XML: an EPP `disclose` is a list 
 extension is a mapping from path to value.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
 from consentsvc.domain.publication.facts import PostalType
 from consentsvc.domain.scope import ContactField
+from consentsvc.domain.words import Word
+
+
+class Operation(Word):
+    """What a registry is told: of an object for the first time, or of one that it has."""
+
+    CREATE = "create"
+    UPDATE = "update"
 
 
 class DiscloseList(NamedTuple):
@@ -29,9 +36,9 @@ class Disclose(NamedTuple):
 
 
 class Extension(NamedTuple):
-    """The registry's own extension, its values by their paths. Truth values are `true`, `false`."""
+    """The registry's own extension: paths with their values. Truth values are `true`, `false`."""
 
-    values: Mapping[str, str]
+    values: frozenset[tuple[str, str]]
 
 
 class Data(NamedTuple):

@@ -24,6 +24,11 @@ CREATE TABLE pending_erasure (
     begun_at  INTEGER
 ) STRICT, WITHOUT ROWID;
 
+CREATE TRIGGER pending_erasure_of_erased BEFORE INSERT ON pending_erasure
+WHEN EXISTS (SELECT 1 FROM event
+             WHERE kind = 'subject_erased' AND event.pseudonym = NEW.pseudonym)
+BEGIN SELECT RAISE(ABORT, 'an erased subject is not erased again'); END;
+
 CREATE INDEX pending_erasure_due ON pending_erasure (due_at);
 
 -- Which events on a purpose were an erased subject's, for as long as the catalogue asks for.

@@ -3,7 +3,7 @@ CREATE TABLE erased (
     pseudonym BLOB PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
--- Each no that outlives an erasure.
+-- That somebody of an id was erased, and each no that outlives it.
 CREATE TABLE suppressed (
     subject TEXT NOT NULL,   -- HMAC-SHA-256 of the subject's id, in hex
     kind    TEXT NOT NULL,   -- of the event that it was

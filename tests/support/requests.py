@@ -104,13 +104,12 @@ GOOD: dict[str, Message] = {
         reason=shared.REVOCATION_REASON_INVALID,
         **_INSTRUCTION,
     ),
-    "ReportDeath": rights.ReportDeathRequest(**_INSTRUCTION),
-    "LinkSubjects": rights.LinkSubjectsRequest(other_subject_id="device:1", **_INSTRUCTION),
-    "ExportSubject": rights.ExportSubjectRequest(**_INSTRUCTION),
-    "EraseSubject": rights.EraseSubjectRequest(**_INSTRUCTION),
     "RecordDirections": rights.RecordDirectionsRequest(
         directions=shared.Directions(erase=True), **_INSTRUCTION
     ),
+    "ReportDeath": rights.ReportDeathRequest(**_INSTRUCTION),
+    "LinkSubjects": rights.LinkSubjectsRequest(other_subject_id="device:1", **_INSTRUCTION),
+    "ExportSubject": rights.ExportSubjectRequest(**_INSTRUCTION),
     "ImportEvents": rights.ImportEventsRequest(
         events=[
             rights.ImportedEvent(
@@ -140,6 +139,7 @@ GOOD: dict[str, Message] = {
             ),
         ]
     ),
+    "EraseSubject": rights.EraseSubjectRequest(**_INSTRUCTION),
 }
 """By the method's name. All succeed on a new store but those with a token, and the
 receipt."""

@@ -9,7 +9,7 @@ import structlog
 
 from consentsvc.domain.catalogue import Catalogue, Purpose
 from consentsvc.domain.changes import erasure_ends
-from consentsvc.domain.errors import SubjectUnknown
+from consentsvc.domain.errors import StoreUnavailable, SubjectUnknown
 from consentsvc.domain.events import (
     THE_SYSTEM,
     Actor,
@@ -30,7 +30,7 @@ from consentsvc.service.ports import (
     PendingErasure,
     Transaction,
 )
-from consentsvc.service.requests import Effect, Outcome, once
+from consentsvc.service.requests import UNCHANGED, Effect, Outcome, once
 from consentsvc.service.rights import Instruction
 
 _log = structlog.get_logger(__name__)
@@ -89,6 +89,8 @@ class Erasures:
             return await self._done(subject, None, ())
 
         def begin(transaction: Transaction) -> list[Outcome]:
+            if transaction.is_erased(subject):
+                return [UNCHANGED]
             self._begin(transaction, subject, instruction.actor, instruction.channel)
             return [Outcome(Effect.RECORDED)]
 
@@ -107,14 +109,20 @@ class Erasures:
             late = await self._advance(subject, pending)
             if await self._store.pending_erasure(subject) is not None:
                 await asyncio.sleep(_LOOK_EVERY_SECONDS)
-        await self._store.finish_erasures()
+        while not await self._store.finish_erasures():  # noqa: ASYNC110 - readers may be other processes
+            await asyncio.sleep(_LOOK_EVERY_SECONDS)
         return await self._done(subject, await self._store.erased_at(known.pseudonym), late)
 
     async def sweep(self) -> None:
         """Brings every erasure that is due one step further."""
-        for subject, pending in await self._store.pending_erasures(self._clock(), _AT_ONCE):
-            await self._advance(subject, pending)
         await self._store.finish_erasures()
+        for subject, pending in await self._store.pending_erasures(self._clock(), _AT_ONCE):
+            try:
+                await self._advance(subject, pending)
+            except StoreUnavailable as error:
+                # One person whose record is damaged must not stand in the way of all others.
+                cause = type(error.__cause__).__name__
+                _log.warning("erasure_failed", position=pending.begun, cause=cause)
 
     async def run(self, every: timedelta) -> None:
         """Sweeps again and again until it is cancelled; what fails is tried again next time."""

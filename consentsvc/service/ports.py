@@ -233,6 +233,10 @@ class Transaction(Protocol):
         """Appends the event that a notice was published, and keeps its text."""
         ...
 
+    def is_erased(self, subject: SubjectId) -> bool:
+        """Whether the subject was erased, and nothing has been recorded of them since."""
+        ...
+
     def pending_erasure(self, subject: SubjectId) -> PendingErasure | None:
         """Reads whether the subject is to be forgotten."""
         ...
@@ -311,8 +315,8 @@ class EventStore(Protocol):
     async def remains(self, subject: SubjectId) -> Remains:
         """Reads what is left of an erased subject; nothing, once somebody of that id has events.
 
-        `records` and `choices` have it in their answers. With the first event that is recorded of
-        somebody with the same id, `write` appends what is left as events of theirs.
+        `records` and `choices` have it in their answers. Before the first event that is recorded of
+        somebody with the same id, what is left is appended as events of theirs.
         """
         ...
 
@@ -419,11 +423,12 @@ class EventStore(Protocol):
         """Reads where a subject was erased; None for one who was not."""
         ...
 
-    async def finish_erasures(self) -> None:
+    async def finish_erasures(self) -> bool:
         """Destroys the keys and states of all who were erased, and what is left of them in files.
 
         What `Remains` says outlives them, under a keyed hash of their id. MUST be durable when it
-        returns. Does nothing where there is nothing to do.
+        returns. False if something may still be in a file, because somebody is reading it: to be
+        called again. Does nothing where there is nothing to do, and lets nobody wait.
         """
         ...
 

@@ -116,9 +116,6 @@ class Publications:
         bring back whom it was about.
         """
         purpose = self._catalogue.divided(report.purpose)
-        if (await self._store.remains(report.subject)).erased:
-            unchanged = UNCHANGED._replace(purpose=purpose.id)
-            return Written([unchanged], await self._store.head())
         personal = Personal(
             report.subject,
             report.actor,
@@ -129,6 +126,8 @@ class Publications:
         def record(transaction: Transaction) -> Outcome:
             if report.report.resolved_at > transaction.head:
                 raise PositionUnknown("the resolved position is past the head of this log")
+            if transaction.is_erased(report.subject):
+                return UNCHANGED._replace(purpose=purpose.id)
             event = NewEvent(EventKind.PUBLICATION_REPORTED, purpose.id, personal)
             return Outcome(Effect.RECORDED, purpose.id, transaction.append(event))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from consentsvc.domain.catalogue import Catalogue, Purpose
 from consentsvc.domain.changes import revocation_changes
 from consentsvc.domain.consent import Standing
-from consentsvc.domain.errors import SubjectDeceased, SubjectUnknown
+from consentsvc.domain.errors import SubjectDeceased
 from consentsvc.domain.events import (
     Actor,
     Directions,
@@ -131,7 +131,8 @@ class Rights:
         Purposes that take a scope are left alone: their scopes are those of one account.
         """
         _, known = await self._store.subject_record(other)
-        if known is None:  # nothing was said, and nothing is to be kept of having asked
+        if known is None and not (await self._store.remains(other)).objected:
+            # Nothing was said, and nothing is to be kept of having asked.
             return Written([], await self._store.head())
         purposes = [one for one in self._catalogue.purposes.values() if not one.takes_scope]
 
@@ -147,24 +148,20 @@ class Rights:
                         instruction.actor,
                         instruction.channel,
                         Evidence(action="linked", session_reference=whence),
-                        claimed_at=one.said_at,
+                        # Of somebody who was erased nobody knows any more when they said it.
+                        claimed_at=one.said_at or None,
                     )
                     event = NewEvent(one.kind, purpose.id, personal, one.notice, signal=one.signal)
                     position = transaction.append(event)
                     outcomes.append(Outcome(Effect.RECORDED, purpose.id, position))
             return outcomes
 
-        await self._store.pseudonyms({instruction.subject})
-        try:
-            return await self._store.write(
-                lambda transaction: once(
-                    transaction, instruction.request, instruction.subject, lambda: join(transaction)
-                ),
-                {instruction.subject, other},
-                only_known=True,
-            )
-        except SubjectUnknown:  # one of them has just been erased
-            return Written([], await self._store.head())
+        return await self._store.write(
+            lambda transaction: once(
+                transaction, instruction.request, instruction.subject, lambda: join(transaction)
+            ),
+            {instruction.subject, other},
+        )
 
     async def _stand(self, instruction: Instruction, kind: EventKind) -> Written:
         subject = instruction.subject

@@ -151,14 +151,16 @@ class MemoryEventStore:
         pseudonyms = self._ensured(subjects)
         if self._state.erased.keys() & pseudonyms.values():
             raise StoreUnavailable("the subject is being erased")
-        back = _Layer(self._state, self._clock, pseudonyms, self._random_bytes)
-        for subject in pseudonyms:
-            for event in carried_over(subject, self._remains(subject)):
-                back.append(event)
-        back.merge()
-        layer = _Layer(self._state, self._clock, pseudonyms, self._random_bytes)
-        result = work(layer)
+        left = {one: self._remains(one) for one in pseudonyms}
+        returning = {subject: one for subject, one in left.items() if one.erased}
+        layer = _Layer(self._state, self._clock, pseudonyms, self._random_bytes, dict(returning))
+        try:
+            result = work(layer)
+        except BaseException:
+            self._forget_again(returning)
+            raise
         layer.merge()
+        self._forget_again(layer.returning)
         self._grown.set()
         self._grown = asyncio.Event()
         return result
@@ -246,7 +248,7 @@ class MemoryEventStore:
     async def leaf(self, subject: SubjectId, position: Position) -> Leaf | None:
         """See `EventStore.leaf`."""
         theirs = {event.position for event in self._history(subject)}
-        kept = {at for one in self._proofs.get(self._digest(subject), []) for at in one.positions}
+        kept = {at for one in self._kept(subject) for at in one.positions}
         return Leaf(*self._state.leaves[position - 1]) if position in theirs | kept else None
 
     async def keep_checkpoint(self, checkpoint: SignedCheckpoint) -> None:
@@ -320,7 +322,7 @@ class MemoryEventStore:
                 return event.position
         return None
 
-    async def finish_erasures(self) -> None:
+    async def finish_erasures(self) -> bool:
         """See `EventStore.finish_erasures`."""
         for pseudonym, proofs in self._state.erased.items():
             history = self._state.histories.pop(pseudonym)
@@ -335,6 +337,7 @@ class MemoryEventStore:
             ]
             self._state.forget(pseudonym)
         self._state.erased.clear()
+        return True
 
     async def empty_ended(
         self, purpose: PurposeId, before: Instant, after: Pseudonym | None, limit: int
@@ -363,7 +366,7 @@ class MemoryEventStore:
 
     async def kept_proofs(self, subject: SubjectId) -> list[KeptProof]:
         """See `EventStore.kept_proofs`."""
-        return self._proofs.get(self._digest(subject), [])
+        return self._kept(subject)
 
     async def acknowledge(self, follower: str, position: Position) -> Position:
         """See `EventStore.acknowledge`."""
@@ -409,11 +412,23 @@ class MemoryEventStore:
                 self._subjects[pseudonym] = subject
         return {subject: self._pseudonyms[subject] for subject in subjects}
 
+    def _kept(self, subject: SubjectId) -> list[KeptProof]:
+        now = self._clock()
+        return [one for one in self._proofs.get(self._digest(subject), []) if one.until > now]
+
+    def _forget_again(self, returning: Collection[SubjectId]) -> None:
+        for subject in returning:
+            del self._subjects[self._pseudonyms.pop(subject)]
+
     def _digest(self, subject: SubjectId) -> bytes:
         return hmac.digest(self.secret("remains"), subject.encode(), "sha256")
 
-    def _remains(self, subject: SubjectId) -> Remains:
-        if not self._suppressed or self._history(subject):
+    def _events_by(self, subject: SubjectId, until: Instant | None) -> bool:
+        history = self._history(subject)
+        return any(until is None or event.recorded_at <= until for event in history)
+
+    def _remains(self, subject: SubjectId, until: Instant | None = None) -> Remains:
+        if not self._suppressed or self._events_by(subject, until):
             return NOTHING_REMAINS
         return self._suppressed.get(self._digest(subject), NOTHING_REMAINS)
 
@@ -434,7 +449,7 @@ class MemoryEventStore:
 
     def _folded(self, past: list[Event], purpose: PurposeId, subject: SubjectId) -> Record:
         pseudonym = self._pseudonyms.get(subject)
-        left = self._remains(subject)
+        left = self._remains(subject, past[-1].recorded_at if past else Instant(0))
         consent, standing = left.consent(purpose), left.standing
         for event in past:
             if pseudonym is not None and event.pseudonym == pseudonym:
@@ -478,9 +493,11 @@ class _Layer:
         clock: Clock,
         pseudonyms: dict[SubjectId, Pseudonym],
         random_bytes: Callable[[int], bytes],
+        returning: dict[SubjectId, Remains],
     ) -> None:
         self._random_bytes = random_bytes
         self._below = below
+        self.returning = returning
         self._mine = _State()
         self._pseudonyms = pseudonyms
         last = below.events[-1].recorded_at if below.events else Instant(0)
@@ -498,11 +515,15 @@ class _Layer:
 
     def consent(self, subject: SubjectId, purpose: PurposeId) -> Consent:
         """See `Transaction.consent`."""
+        if subject in self.returning:
+            return self.returning[subject].consent(purpose)
         key = (self._pseudonyms[subject], purpose)
         return self._mine.consents.get(key) or self._below.consents.get(key, NOTHING_KNOWN)
 
     def standing(self, subject: SubjectId) -> Standing:
         """See `Transaction.standing`."""
+        if subject in self.returning:
+            return self.returning[subject].standing
         key = self._pseudonyms[subject]
         return self._mine.standings.get(key) or self._below.standings.get(key, NOTHING_STANDS)
 
@@ -526,6 +547,9 @@ class _Layer:
     def append(self, event: NewEvent) -> Position:
         """See `Transaction.append`."""
         subject = event.personal.subject if event.personal else None
+        if subject is not None and subject in self.returning:
+            for one in carried_over(subject, self.returning.pop(subject)):
+                self.append(one)
         pseudonym = None if subject is None else self._pseudonyms[subject]
         position = Position(self.head + 1)
         placed = Event(
@@ -577,6 +601,10 @@ class _Layer:
         self._mine.notices.append(Published(position, self._now, purpose, notice, title, text))
         return position
 
+    def is_erased(self, subject: SubjectId) -> bool:
+        """See `Transaction.is_erased`."""
+        return subject in self.returning
+
     def pending_erasure(self, subject: SubjectId) -> PendingErasure | None:
         """See `Transaction.pending_erasure`."""
         pseudonym = self._pseudonyms[subject]
@@ -601,6 +629,8 @@ class _Layer:
 
     def remember(self, request: Request, subject: SubjectId, answer: bytes) -> None:
         """See `Transaction.remember`."""
+        if subject in self.returning:
+            return
         answered = _Answered(request.content, answer, self._pseudonyms[subject])
         self._mine.requests[request.caller, request.id] = answered
 

@@ -13,7 +13,7 @@ from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.errors import PositionUnknown, StoreUnavailable, SubjectUnknown
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
 from consentsvc.domain.instants import Instant
-from consentsvc.domain.remains import NOTHING_REMAINS, Remains, carried_over
+from consentsvc.domain.remains import NOTHING_REMAINS, Remains
 from consentsvc.service.ports import (
     ChoiceRecords,
     Clock,
@@ -63,6 +63,7 @@ class _Unit(NamedTuple):
     work: Callable[[Transaction], object]
     subjects: frozenset[SubjectId]
     only_known: bool = False
+    keeps_keys: bool = False
 
 
 @dataclass(slots=True)
@@ -99,9 +100,11 @@ class SqliteEventStore:
         self._inodes = _inodes(files)
         self._requests = Requests(files.secrets["requests"])
         self._suppressions = Suppressions(files.secrets[REMAINS])
-        # Up to where the keys of the erased are destroyed, and the write-ahead logs emptied.
+        # Up to where the keys of the erased are destroyed; what must be in no file any more; and
+        # whether a write-ahead log may still hold it.
         self._finished = START
-        self._truncated = START
+        self._gone: set[bytes] = set()
+        self._unclean = True
         self._notices = Notices()
         self._commits = GroupCommit(self._commit)
         self._known_head = Position(0)
@@ -232,7 +235,7 @@ class SqliteEventStore:
         return await self._read(
             self._pages,
             lambda raw: sqlite_reads.leaf(
-                raw, self._keyring, self._suppressions, subject, position
+                raw, self._keyring, self._suppressions, subject, position, self._clock()
             ),
         )
 
@@ -283,17 +286,30 @@ class SqliteEventStore:
         """See `EventStore.erased_at`."""
         return await self._read(self._checks, lambda raw: sqlite_erasure.erased_at(raw, pseudonym))
 
-    async def finish_erasures(self) -> None:
+    async def finish_erasures(self) -> bool:
         """See `EventStore.finish_erasures`."""
 
-        def finish(raw: sqlite3.Connection) -> None:
-            self._finished = sqlite_erasure.finish(raw, self._suppressions, self._finished)
-            if self._truncated < self._finished:
-                if not sqlite_erasure.truncate(raw):
-                    raise sqlite3.OperationalError("the write-ahead logs are being read")
-                self._truncated = self._finished
+        def finish(raw: sqlite3.Connection) -> bool:
+            if self._finished < (head := sqlite_states.last_event(raw)[0]):
+                last, gone = sqlite_erasure.finish(raw, self._suppressions, self._finished)
+                self._gone |= gone
+                self._unclean = self._unclean or last > self._finished
+                self._finished = head
+            if self._unclean:
+                self._unclean = not sqlite_erasure.truncate(raw)
+            return not self._unclean
 
-        await self._write_alone(finish)
+        clean = await self._write_alone(finish)
+        if clean and self._gone:
+            # SQLite zeroes what is deleted, but not every copy that it made when it split a page.
+            gone = frozenset(self._gone)
+            found = await asyncio.to_thread(sqlite_erasure.still_there, self._files.keys, gone)
+            if found:
+                await self._write_alone(sqlite_erasure.rewrite_keys)
+                self._unclean = True
+                return False
+            self._gone -= gone
+        return clean
 
     async def record_erasures(self) -> None:
         """Appends that subjects were erased whose key is gone, to a log that was restored."""
@@ -303,7 +319,7 @@ class SqliteEventStore:
             if unrecorded:
                 with writing(raw):
                     for pseudonym in unrecorded:
-                        self._transaction(raw, {}).erase_again(pseudonym)
+                        self._transaction(raw, {}, {}).erase_again(pseudonym)
                     sqlite_tree.grow(raw)
 
         await self._write_alone(record)
@@ -328,7 +344,8 @@ class SqliteEventStore:
     async def kept_proofs(self, subject: SubjectId) -> list[KeptProof]:
         """See `EventStore.kept_proofs`."""
         return await self._read(
-            self._pages, lambda raw: sqlite_erasure.kept_proofs(raw, self._suppressions, subject)
+            self._pages,
+            lambda raw: sqlite_erasure.kept_proofs(raw, self._suppressions, subject, self._clock()),
         )
 
     async def acknowledge(self, follower: str, position: Position) -> Position:
@@ -347,9 +364,12 @@ class SqliteEventStore:
         known = await self._read(self._checks, lambda raw: self._keyring.pseudonyms(raw, wanted))
         if len(known) == len(wanted):
             return known
-        return await self.write(
-            lambda transaction: {one: transaction.pseudonym(one) for one in wanted}, wanted
+        unit = _Unit(
+            lambda transaction: {one: transaction.pseudonym(one) for one in wanted},
+            wanted,
+            keeps_keys=True,
         )
+        return cast(dict[SubjectId, Pseudonym], await self._commits.submit(unit))
 
     async def past(self, position: Position) -> None:
         """See `EventStore.past`."""
@@ -458,27 +478,35 @@ class SqliteEventStore:
             return Failed(SubjectUnknown())
         own = {subject: pseudonyms[subject] for subject in unit.subjects}
         left = self._suppressions.read(connection, unit.subjects)
-        if left:
-            # Whatever becomes of the request: it may have been decided on what is not said so yet.
-            transaction = self._transaction(connection, own)
-            for subject, one in left.items():
-                for event in carried_over(subject, one):
-                    transaction.append(event)
+        transaction = self._transaction(connection, own, left)
         connection.execute("SAVEPOINT request")
         try:
-            outcome = unit.work(self._transaction(connection, own))
+            outcome = unit.work(transaction)
         except BaseException as error:  # whatever it is, it belongs to this request
             if isinstance(error, sqlite3.Error) and not isinstance(error, _OF_ONE_REQUEST):
                 raise  # the database itself: nobody in the group can be promised anything
             connection.execute("ROLLBACK TO request")
             connection.execute("RELEASE request")
+            self._forget_again(connection, unit, left)
             stored = isinstance(error, (sqlite3.Error, Damaged))
             return Failed(_not_written(error) if stored else error)
         connection.execute("RELEASE request")
+        self._forget_again(connection, unit, transaction.returning)
         return outcome
 
+    @staticmethod
+    def _forget_again(
+        connection: sqlite3.Connection, unit: _Unit, returning: Collection[SubjectId]
+    ) -> None:
+        """Takes the keys back of erased subjects for whom nothing was recorded after all."""
+        for subject in () if unit.keeps_keys else returning:
+            connection.execute("DELETE FROM keys.subject WHERE subject_id = ?", (subject,))
+
     def _transaction(
-        self, connection: sqlite3.Connection, pseudonyms: dict[SubjectId, Pseudonym]
+        self,
+        connection: sqlite3.Connection,
+        pseudonyms: dict[SubjectId, Pseudonym],
+        returning: dict[SubjectId, Remains],
     ) -> SqliteTransaction:
         return SqliteTransaction(
             connection,
@@ -486,8 +514,9 @@ class SqliteEventStore:
             pseudonyms,
             self._requests,
             self._suppressions,
-            self._random_bytes,
-            self._clock(),
+            dict(returning),
+            random_bytes=self._random_bytes,
+            clock_now=self._clock(),
         )
 
 

@@ -24,7 +24,7 @@ from consentsvc.storage.scoped_codec import (
     unseal,
 )
 from consentsvc.storage.scopes import refuse_not_kept, take
-from consentsvc.storage.sqlite_remains import Suppressions
+from consentsvc.storage.sqlite_remains import LAST, Suppressions
 from consentsvc.storage.sqlite_states import Notices, last_event
 
 # Most people have spoken at one or two reaches: to read these takes less than to look for the four
@@ -125,9 +125,10 @@ def _remaining(
     suppressions: Suppressions,
     purpose: PurposeId,
     subjects: Collection[SubjectId],
+    until: Position = LAST,
 ) -> dict[SubjectId, Choices]:
     """What remains of subjects who were erased, as choices."""
-    left = suppressions.read(connection, subjects) if subjects else {}
+    left = suppressions.read(connection, subjects, until) if subjects else {}
     return {
         subject: Choices({}, one.standing, one.consent(purpose).objection_position)
         for subject, one in left.items()
@@ -150,7 +151,7 @@ def choices_as_of(
             for subject in dict.fromkeys(one.subject for one in inquiries)
         }
         silent = [subject for subject, one in found.items() if one == SILENT]
-        found |= _remaining(connection, suppressions, purpose, silent)
+        found |= _remaining(connection, suppressions, purpose, silent, read_at)
     return ChoiceRecords(read_at, [found[one.subject] for one in inquiries])
 
 

@@ -7,7 +7,8 @@ knows: it is recorded once more.
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from pathlib import Path
 
 from consentsvc.domain.encoding import read_header
 from consentsvc.domain.identifiers import START, Position, Pseudonym, PurposeId, SubjectId
@@ -42,12 +43,14 @@ def empty(connection: sqlite3.Connection, pseudonym: Pseudonym) -> None:
 
 def finish(
     connection: sqlite3.Connection, suppressions: Suppressions, after: Position = START
-) -> Position:
+) -> tuple[Position, set[bytes]]:
     """Destroys the keys and states of all whose erasure was recorded past a position.
 
-    Returns the position up to which nothing is left to do. What remains of a subject is readable
-    the moment that their key is not: both are one commit of the key file.
+    Returns the position up to which nothing is left to do, and what must be in no file any more.
+    What remains of a subject is readable the moment that their key is not: both are one commit of
+    the key file.
     """
+    gone: set[bytes] = set()
     # The plus signs keep SQLite from looking through all later events instead of the erasures.
     rows = connection.execute(
         "SELECT position, pseudonym FROM event WHERE kind = 'subject_erased' AND +position > ?"
@@ -55,21 +58,39 @@ def finish(
         (after,),
     ).fetchall()
     for position, pseudonym in rows:
-        _destroy_key(connection, suppressions, Pseudonym(pseudonym))
+        gone |= _destroy_key(connection, suppressions, Pseudonym(pseudonym))
         with writing(connection):
-            for table in STATES:
+            for table in (*STATES, "request"):
                 connection.execute(f"DELETE FROM {table} WHERE pseudonym = ?", (pseudonym,))  # noqa: S608 - constants
         after = Position(position)
-    return after
+    return after, gone
 
 
 def truncate(connection: sqlite3.Connection) -> bool:
     """Empties the write-ahead logs, which hold what was deleted; False if it has to wait."""
-    busy = [
-        connection.execute(f"PRAGMA {schema}.wal_checkpoint(TRUNCATE)").fetchone()[0]
-        for schema in ("main", "keys")
-    ]
+    (patience,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute("PRAGMA busy_timeout = 0")  # nobody who writes waits for one who reads
+    try:
+        busy = [
+            connection.execute(f"PRAGMA {schema}.wal_checkpoint(TRUNCATE)").fetchone()[0]
+            for schema in ("main", "keys")
+        ]
+    except sqlite3.OperationalError:  # another process writes
+        return False
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {patience}")
     return not any(busy)
+
+
+def still_there(file: Path, gone: Collection[bytes]) -> bool:
+    """Whether a file holds any of these."""
+    data = file.read_bytes()
+    return any(one in data for one in gone)
+
+
+def rewrite_keys(connection: sqlite3.Connection) -> None:
+    """Writes the key file anew, with nothing in it but what it is to hold."""
+    connection.execute("VACUUM keys")
 
 
 def unrecorded(connection: sqlite3.Connection) -> list[Pseudonym]:
@@ -138,13 +159,13 @@ def keep_proofs(
 
 
 def kept_proofs(
-    connection: sqlite3.Connection, suppressions: Suppressions, subject: SubjectId
+    connection: sqlite3.Connection, suppressions: Suppressions, subject: SubjectId, now: Instant
 ) -> list[KeptProof]:
-    """Reads which events are kept as an erased subject's."""
+    """Reads which events are kept as an erased subject's, but for those whose time is over."""
     rows = connection.execute(
-        "SELECT subject, purpose, position, until, mac FROM kept_proof WHERE subject = ?"
-        " ORDER BY purpose, until, position",
-        (suppressions.digest(subject),),
+        "SELECT subject, purpose, position, until, mac FROM kept_proof"
+        " WHERE subject = ? AND until > ? ORDER BY purpose, until, position",
+        (suppressions.digest(subject), now),
     ).fetchall()
     found: dict[tuple[PurposeId, Instant], list[Position]] = {}
     for row in rows:
@@ -179,7 +200,8 @@ def acknowledged(connection: sqlite3.Connection) -> dict[str, Position]:
 
 def _destroy_key(
     connection: sqlite3.Connection, suppressions: Suppressions, pseudonym: Pseudonym
-) -> None:
+) -> set[bytes]:
+    gone: set[bytes] = set()
     with reading(connection):
         headers = connection.execute(
             "SELECT header FROM event WHERE pseudonym = ? ORDER BY position", (pseudonym,)
@@ -187,11 +209,13 @@ def _destroy_key(
     left = remains(read_header(header).event for (header,) in headers)
     with writing(connection):
         row = connection.execute(
-            "SELECT subject_id FROM keys.subject WHERE pseudonym = ?", (pseudonym,)
+            "SELECT subject_id, wrapped_key FROM keys.subject WHERE pseudonym = ?", (pseudonym,)
         ).fetchone()
         if row is not None:
+            gone = {row[0].encode(), row[1]}
             suppressions.write(connection, SubjectId(row[0]), left)
             connection.execute("DELETE FROM keys.subject WHERE pseudonym = ?", (pseudonym,))
         connection.execute(
             "INSERT INTO keys.erased (pseudonym) VALUES (?) ON CONFLICT DO NOTHING", (pseudonym,)
         )
+    return gone

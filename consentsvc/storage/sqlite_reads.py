@@ -32,7 +32,7 @@ from consentsvc.storage import codec, sqlite_erasure, sqlite_withheld
 from consentsvc.storage.database import reading
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.scoped_codec import Owner
-from consentsvc.storage.sqlite_remains import Suppressions
+from consentsvc.storage.sqlite_remains import LAST, Suppressions
 from consentsvc.storage.sqlite_scoped import purposes_of, read_all
 from consentsvc.storage.sqlite_states import (
     CONSENT_COLUMNS,
@@ -42,9 +42,6 @@ from consentsvc.storage.sqlite_states import (
     read_consents,
     read_standing,
 )
-
-# The largest position that SQLite can hold.
-_LAST = Position(2**63 - 1)
 
 # One statement for a whole list: json_each hands SQLite the subjects in one go, and the two joins
 # are look-ups by key. A statement for each subject would cost several times as much.
@@ -77,6 +74,7 @@ def _take_remains(
     suppressions: Suppressions,
     questions: Sequence[Question],
     answers: Sequence[list[Record]],
+    until: Position = LAST,
 ) -> None:
     """Puts what remains of erased subjects into the answers that would know nothing of them."""
     for question, records in zip(questions, answers, strict=True):
@@ -86,7 +84,7 @@ def _take_remains(
             if consent is NOTHING_KNOWN and standing is NOTHING_STANDS
         ]
         subjects = [question.subjects[at] for at in silent]
-        left = suppressions.read(connection, subjects) if subjects else {}
+        left = suppressions.read(connection, subjects, until) if subjects else {}
         for at in silent if left else ():
             one = left.get(question.subjects[at])
             if one is not None:
@@ -128,7 +126,7 @@ def records_as_of(
             ]
             for question in questions
         ]
-        _take_remains(connection, suppressions, questions, answers)
+        _take_remains(connection, suppressions, questions, answers, read_at)
     return Records(read_at, answers)
 
 
@@ -253,7 +251,7 @@ def subject_events(
     """Reads a stretch of one subject's events."""
     limit, past, skip, newest_first = stretch
     if past is None:
-        past = _LAST if newest_first else START
+        past = LAST if newest_first else START
     beyond, order = ("<", "DESC") if newest_first else (">", "ASC")
     # What is passed over is so by the index alone.
     positions = (
@@ -265,7 +263,7 @@ def subject_events(
         pseudonym = Keyring.pseudonyms(connection, [subject]).get(subject)
         rows = connection.execute(
             f"{_EVENTS} WHERE event.position IN ({positions}) ORDER BY event.position {order}",
-            (pseudonym, min(past, _LAST), limit, skip),
+            (pseudonym, min(past, LAST), limit, skip),
         ).fetchall()
         total = connection.execute(
             "SELECT count(*) FROM event WHERE pseudonym = ?", (pseudonym,)
@@ -336,9 +334,10 @@ def leaf(
     suppressions: Suppressions,
     subject: SubjectId,
     position: Position,
+    now: Instant,
 ) -> Leaf | None:
     """Reads one event of a subject as the tree has it."""
-    position = min(position, _LAST)
+    position = min(position, LAST)
     with reading(connection):
         pseudonym = Keyring.pseudonyms(connection, [subject]).get(subject)
         row = connection.execute(f"{_EVENTS} WHERE event.position = ?", (position,)).fetchone()
@@ -348,7 +347,7 @@ def leaf(
         header = read_header(data)
         purpose = header.event.purpose
         if pseudonym is None or header.event.pseudonym != pseudonym:
-            kept = sqlite_erasure.kept_proofs(connection, suppressions, subject)
+            kept = sqlite_erasure.kept_proofs(connection, suppressions, subject, now)
             theirs = any(position in one.positions for one in kept)
             return Leaf(data, None) if theirs else None
         if sealed is None or header.commitment is None:

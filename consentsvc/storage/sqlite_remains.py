@@ -11,12 +11,15 @@ from typing import Any
 
 from consentsvc.domain.canonical import Damaged
 from consentsvc.domain.events import EventKind
-from consentsvc.domain.identifiers import PurposeId, SubjectId
+from consentsvc.domain.identifiers import Position, PurposeId, SubjectId
 from consentsvc.domain.remains import NOTHING_REMAINS, Remains
+
+# The largest position that SQLite can hold.
+LAST = Position(2**63 - 1)
 
 _EVENTS = """
 SELECT 1 FROM keys.subject JOIN event ON event.pseudonym = subject.pseudonym
-WHERE subject.subject_id = ? LIMIT 1
+WHERE subject.subject_id = ? AND event.position <= ? LIMIT 1
 """
 
 # JSON holds no bytes: hence the hashes in hex.
@@ -38,9 +41,12 @@ class Suppressions:
         return hmac.digest(self._secret, subject.encode(), "sha256").hex()
 
     def read(
-        self, connection: sqlite3.Connection, subjects: Collection[SubjectId]
+        self,
+        connection: sqlite3.Connection,
+        subjects: Collection[SubjectId],
+        until: Position = LAST,
     ) -> dict[SubjectId, Remains]:
-        """Reads what remains of subjects without events; those of whom nothing does are left out.
+        """Reads what remains of subjects without events up to a position; leaves out all others.
 
         Whoever has events has it among them.
         """
@@ -56,7 +62,7 @@ class Suppressions:
         return {
             subject: one
             for subject, one in found.items()
-            if connection.execute(_EVENTS, (subject,)).fetchone() is None
+            if connection.execute(_EVENTS, (subject, until)).fetchone() is None
         }
 
     def write(self, connection: sqlite3.Connection, subject: SubjectId, remains: Remains) -> None:

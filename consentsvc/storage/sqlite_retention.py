@@ -9,8 +9,7 @@ from consentsvc.storage import sqlite_erasure, sqlite_reads
 from consentsvc.storage.database import reading, writing
 from consentsvc.storage.keyring import Keyring
 from consentsvc.storage.retention import ended
-
-_LAST = Position(2**63 - 1)
+from consentsvc.storage.sqlite_remains import LAST
 
 _SUBJECTS = """
 SELECT DISTINCT event.pseudonym FROM event JOIN personal_part USING (position)
@@ -35,11 +34,11 @@ def due(
         rows = connection.execute(_SUBJECTS, (after or b"", purpose, before, limit)).fetchall()
         found: list[Position] = []
         for (pseudonym,) in rows:
-            history = sqlite_reads.history_until(connection, keyring, pseudonym, purpose, _LAST)
+            history = sqlite_reads.history_until(connection, keyring, pseudonym, purpose, LAST)
             events = [one for one in history if one.purpose == purpose]
             emptied = {one.position for one in events if one.withheld is not None}
-            found += (at for at, when in ended(events).items() if when <= before)
-            found = [at for at in found if at not in emptied]
+            over = (at for at, when in ended(events).items() if when <= before)
+            found += (at for at in over if at not in emptied)
         return (Pseudonym(rows[-1][0]) if rows else None), found
 
 

@@ -10,7 +10,7 @@ from consentsvc.domain.identifiers import Position, Pseudonym, PurposeId, Subjec
 from consentsvc.domain.instants import Instant
 from consentsvc.domain.merkle import leaf_hash
 from consentsvc.domain.publication.choices import Sayings
-from consentsvc.domain.remains import erased
+from consentsvc.domain.remains import Remains, carried_over, erased
 from consentsvc.domain.scope import Reach
 from consentsvc.service.ports import PendingErasure, Published, Remembered, Request
 from consentsvc.storage import codec, sqlite_erasure, sqlite_reads, sqlite_scoped, sqlite_states
@@ -32,6 +32,8 @@ class SqliteTransaction:
         pseudonyms: dict[SubjectId, Pseudonym],
         requests: Requests,
         suppressions: Suppressions,
+        returning: dict[SubjectId, Remains],
+        *,
         random_bytes: Callable[[int], bytes],
         clock_now: Instant,
     ) -> None:
@@ -41,6 +43,8 @@ class SqliteTransaction:
         self._pseudonyms = pseudonyms
         self._requests = requests
         self._suppressions = suppressions
+        self.returning = returning
+        """Erased subjects of whom nothing has been appended since, and what remains of them."""
         self._random_bytes = random_bytes
         self._head, last = sqlite_states.last_event(connection)
         self._now = max(clock_now, Instant(last))
@@ -61,12 +65,16 @@ class SqliteTransaction:
 
     def consent(self, subject: SubjectId, purpose: PurposeId) -> Consent:
         """See `Transaction.consent`."""
+        if subject in self.returning:
+            return self.returning[subject].consent(purpose)
         return sqlite_states.read_consent(
             self._connection, self._notices, self._pseudonyms[subject], purpose
         )
 
     def standing(self, subject: SubjectId) -> Standing:
         """See `Transaction.standing`."""
+        if subject in self.returning:
+            return self.returning[subject].standing
         return sqlite_states.read_standing(self._connection, self._pseudonyms[subject])
 
     def pseudonym(self, subject: SubjectId) -> Pseudonym:
@@ -88,6 +96,9 @@ class SqliteTransaction:
     def append(self, event: NewEvent) -> Position:
         """See `Transaction.append`."""
         personal = event.personal
+        if personal is not None and personal.subject in self.returning:
+            for one in carried_over(personal.subject, self.returning.pop(personal.subject)):
+                self.append(one)
         pseudonym = None if personal is None else self._pseudonyms[personal.subject]
         placed = Event(
             Position(self._head + 1),
@@ -124,6 +135,10 @@ class SqliteTransaction:
         )
         return position
 
+    def is_erased(self, subject: SubjectId) -> bool:
+        """See `Transaction.is_erased`."""
+        return subject in self.returning
+
     def pending_erasure(self, subject: SubjectId) -> PendingErasure | None:
         """See `Transaction.pending_erasure`."""
         return sqlite_erasure.read_pending(self._connection, self._pseudonyms[subject])
@@ -156,6 +171,8 @@ class SqliteTransaction:
 
     def remember(self, request: Request, subject: SubjectId, answer: bytes) -> None:
         """See `Transaction.remember`."""
+        if subject in self.returning:
+            return  # nobody is made by what records nothing
         pseudonym = self._pseudonyms[subject]
         self._requests.remember(self._connection, request, pseudonym, self._head, answer)
 

@@ -304,7 +304,10 @@ class SubjectState(_message.Message):
     pseudonym: _builtins.bytes
     """16 bytes that stand for the subject throughout the log."""
     erased: _builtins.bool
-    """Whether the subject was erased: the reader forgets all that it has under this pseudonym."""
+    """Whether the subject was erased: the reader forgets all that it has under this pseudonym. A no that
+    outlives an erasure is in no copy, as nobody can be named in it: of a purpose of legitimate
+    interest, a reader asks ConsentQueryService about whoever its copy does not know.
+    """
     @_builtins.property
     def standing(self) -> _consent_pb2.SubjectStanding:
         """What stands above every choice."""

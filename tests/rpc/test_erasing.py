@@ -2,8 +2,9 @@
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ import grpc
 import pytest
 
 from consentsvc.domain.catalogue import Catalogue
+from consentsvc.domain.identifiers import SubjectId
 from consentsvc.domain.receipts import Receipt
-from consentsvc.service import erasures
-from consentsvc.service.ports import EventStore
+from consentsvc.service.ports import EventStore, PendingErasure
 from consentsvc.service.signing import Verifier
 from consentsvc.storage.opening import open_store
 from consentsvc.v1 import consent_event_service_pb2 as events
@@ -532,18 +533,88 @@ async def test_no_trace_in_a_deployment(tmp_path: Path) -> None:
     assert "erased" in {one["event"] for one in server.log}
 
 
-async def test_what_fails_is_tried_again(
-    tmp_path: Path, catalogue: Catalogue, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+async def test_a_file_that_is_being_read(
+    tmp_path: Path, catalogue: Catalogue, clock: FakeClock
 ) -> None:
-    """A write-ahead log that is being read is emptied later; until then the caller is told so."""
-    monkeypatch.setattr(erasures, "_LOOK_EVERY_SECONDS", 0.01)
-    url = f"sqlite:///{tmp_path}/log.db"
+    """Somebody who reads the file keeps nobody from writing; the erasure is done when they end."""
+    path = tmp_path / "log.db"
+    url = f"sqlite:///{path}"
     async with open_store(url, clock=clock) as store, serving(store, catalogue, clock) as wire:
         await wire.update("anna", change("give", "newsletter"))
-        monkeypatch.setattr("consentsvc.storage.sqlite_erasure.truncate", lambda raw: False)
-        assert await why(acts.erase(wire, "anna")) == ("UNAVAILABLE", "STORE_UNAVAILABLE")
-        monkeypatch.undo()
-        await store.finish_erasures()
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM event").fetchone()
+            erasing = asyncio.ensure_future(acts.erase(wire, "anna"))
+            while "SUBJECT_ERASED" not in acts.kinds(await acts.log(wire)):
+                pass
+            for _ in range(10):
+                await wire.update("ben", change("give", "newsletter"))
+            waits = not erasing.done()
+        erased = await asyncio.wait_for(erasing, SOON)
         left = traces(tmp_path, [b"anna"])
 
+    assert waits
+    assert erased.effect == RECORDED
     assert left == []
+
+
+async def test_a_late_retry_brings_nobody_back(wire: Wire) -> None:
+    """What was answered before an erasure, and is sent again after it, makes nobody."""
+    await acts.direct(wire, "anna", erase=True)
+    await acts.report_death(wire, "anna", request_id="once")
+    await acts.erase(wire, "anna")
+    await wire.update("ben", change("object", "statistics"))
+    await acts.restrict(wire, "ben")
+    await acts.erase(wire, "ben")
+    head = await acts.head(wire)
+    again = [
+        (await acts.report_death(wire, "anna", request_id="once")).effect,
+        (await acts.restrict(wire, "ben")).effect,
+        (await acts.revoke(wire, "ben", "newsletter")).outcomes[0].effect,
+        (await wire.update("ben", change("object", "statistics"))).outcomes[0].effect,
+    ]
+
+    assert again == [UNCHANGED] * 4
+    assert await acts.history(wire, "anna") == []
+    assert await acts.head(wire) == head
+
+
+async def test_a_conflict_brings_nobody_back(wire: Wire) -> None:
+    """A change that is refused leaves nothing; one on what a panel shows of a stranger succeeds."""
+    await wire.update("anna", change("object", "statistics"))
+    await acts.erase(wire, "anna")
+    shown = (await acts.state(wire, "anna", "statistics")).position
+    refusal = await why(
+        wire.update("anna", change("withdraw_objection", "statistics", expected_position=7))
+    )
+    nobody = await acts.history(wire, "anna")
+    await wire.update("anna", change("withdraw_objection", "statistics", expected_position=shown))
+
+    assert refusal == ("ABORTED", "POSITION_CONFLICT")
+    assert nobody == []
+    assert acts.kinds(await acts.history(wire, "anna")) == [
+        "OBJECTION_RAISED", "OBJECTION_WITHDRAWN",
+    ]  # fmt: skip
+
+
+async def test_one_that_cannot_be_read_stops_nobody(
+    sqlite_store: EventStore, catalogue: Catalogue, clock: FakeClock, tmp_path: Path
+) -> None:
+    """The job goes on with others when one person's record is damaged."""
+    async with serving(sqlite_store, catalogue, clock) as wire:
+        for one in ("anna", "ben"):
+            await say(wire, "give", scope(*ALL, contact="C1"), one)
+            await sqlite_store.write(
+                lambda txn, who=one: txn.plan_erasure(who, PendingErasure(clock())),  # type: ignore[misc]  # bound now
+                {SubjectId(one)},
+            )
+            with closing(sqlite3.connect(tmp_path / "log.db")) as connection:
+                if one == "anna":
+                    connection.execute("UPDATE scoped_consent SET sealed = zeroblob(99)")
+                    connection.commit()
+        async with asyncio.timeout(SOON):
+            while "SUBJECT_ERASED" not in acts.kinds(await acts.log(wire)):
+                pass
+
+    assert await sqlite_store.pending_erasure(SubjectId("anna")) is not None
+    assert await sqlite_store.pending_erasure(SubjectId("ben")) is None

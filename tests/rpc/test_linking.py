@@ -3,6 +3,7 @@
 from consentsvc.v1 import consent_pb2 as shared
 from consentsvc.v1 import consent_service_pb2 as consents
 from consentsvc.v1 import subject_rights_service_pb2 as rights
+from tests.support import acts
 from tests.support.acts import SUBJECT
 from tests.support.refusals import refused
 from tests.support.wire import Wire, change
@@ -86,3 +87,17 @@ async def test_oneself(wire: Wire) -> None:
     refusal = await refused(link(wire, other_subject_id="anna"))
 
     assert (refusal.code.name, refusal.fields) == ("INVALID_ARGUMENT", ("other_subject_id",))
+
+
+async def test_what_remains_of_an_erased_device(wire: Wire) -> None:
+    """An objection that outlives the other subject holds for this one too, and makes nobody."""
+    await wire.update("device:1", change("object", "statistics"))
+    await acts.erase(wire, "device:1")
+    linked = await link(wire)
+    (event,) = await acts.history(wire, "anna")
+
+    assert [one.purpose_id for one in linked.outcomes] == ["statistics"]
+    assert acts.kinds([event]) == ["OBJECTION_RAISED"]
+    assert not event.HasField("claimed_time")
+    assert await acts.history(wire, "device:1") == []
+    assert (await wire.check("anna", "statistics")).decision.answer != shared.ANSWER_PERMITTED

@@ -18,6 +18,7 @@ from consentsvc.service.ports import (
     PendingErasure,
     Question,
     Stretch,
+    Transaction,
 )
 from tests.storage.making import (
     ANNA,
@@ -37,6 +38,7 @@ from tests.storage.making import (
 from tests.support.catalogues import NEWSLETTER, PROFILING, STATISTICS
 from tests.support.clock import FakeClock
 
+FAR = Instant(2**60)
 OBJECTED = event(EventKind.OBJECTION_RAISED, ANNA, STATISTICS)
 DEATH = event(EventKind.DEATH_REPORTED, ANNA, None)
 
@@ -163,18 +165,28 @@ class ErasureContract:
         assert standings == [NOTHING_STANDS] * 3
         assert await store.remains(ANNA) == NOTHING_REMAINS
 
-    async def test_a_failing_request_brings_the_no_back_all_the_same(
-        self, store: EventStore
-    ) -> None:
-        """Whoever is refused for what they did not know finds it when they look again."""
-        await record(store, OBJECTED)
+    async def test_what_records_nothing_brings_nobody_back(self, store: EventStore) -> None:
+        """A request that fails, or only looks, is told of the no and leaves no trace."""
+        await record(store, OBJECTED, restricted(ANNA))
         await erase(store)
+        head = await store.head()
+
+        def look(transaction: Transaction) -> tuple[object, ...]:
+            consent = transaction.consent(ANNA, STATISTICS)
+            standing = transaction.standing(ANNA)
+            transaction.remember(request(), ANNA, b"answer")
+            return consent.objection, standing, transaction.is_erased(ANNA)
+
         with pytest.raises(ZeroDivisionError):
             await store.write(lambda _: 1 // 0, {ANNA})
-        (consent,) = (await state(store))[0][2:]  # type: ignore[index]  # a list
+        seen = await store.write(look, {ANNA})
+        answered = await store.write(lambda one: one.recall(request()))
+        _, listed = await store.subject_records(None, 10)
 
-        assert consent.objection is not None
-        assert consent.objection.position == (await store.head())
+        assert seen == (Objection(START, Instant(0)), Standing(START), True)
+        assert answered is None
+        assert listed == []
+        assert await store.head() == head
 
     async def test_forgotten_twice(self, store: EventStore) -> None:
         """The second time counts what stood then."""
@@ -212,6 +224,25 @@ class ErasureContract:
         assert known == 2
         assert listed == []
 
+    async def test_the_past_of_somebody_who_came_back(
+        self, store: EventStore, clock: FakeClock
+    ) -> None:
+        """What remained counts for the time between the erasure and their return too."""
+        await record(store, OBJECTED, restricted(ANNA))
+        await erase(store)
+        between = clock()
+        clock.advance(timedelta(days=1))
+        await record(store, given(ANNA), event(EventKind.OBJECTION_WITHDRAWN, ANNA, STATISTICS))
+        ((then,),) = (await store.records([Question(STATISTICS, [ANNA])], between)).answers
+        inquiry = [Inquiry(ANNA, frozenset({OF_CONTACT}))]
+        choices = (await store.choices(PUBLICATION, inquiry, between)).answers[0]
+        ((now,),) = (await store.records([Question(STATISTICS, [ANNA])])).answers
+
+        assert then.consent.objection is not None
+        assert then.standing.restriction is not None
+        assert choices.standing.restriction is not None
+        assert now.consent.objection is None
+
     async def test_in_the_past_too(self, store: EventStore, clock: FakeClock) -> None:
         """A question about the past is answered from what remains: nobody knows any better."""
         await record(store, given(ANNA), OBJECTED)
@@ -233,11 +264,11 @@ class ErasureContract:
             store, given(ANNA), given(BEN), withdrawn(ANNA), given(ANNA, PROFILING), given(BEN)
         )
         header = await store.header(Position(3))
-        await erase(store, until=Instant(7))
+        await erase(store, until=FAR)
         leaf = await store.leaf(ANNA, Position(3))
 
         assert await store.kept_proofs(ANNA) == [
-            KeptProof(NEWSLETTER, (Position(1), Position(3)), Instant(7))
+            KeptProof(NEWSLETTER, (Position(1), Position(3)), FAR)
         ]
         assert await store.kept_proofs(BEN) == []
         assert leaf is not None

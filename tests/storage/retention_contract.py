@@ -187,18 +187,24 @@ class RetentionContract:
 
         assert seen[:3] == [(False, 2), (False, 2), (True, 0)]
 
-    async def test_proofs_end(self, store: EventStore) -> None:
-        """A proof that is kept is forgotten at its time, and not before."""
+    async def test_proofs_end(self, store: EventStore, clock: FakeClock) -> None:
+        """A proof that is kept is told until its time, and then forgotten."""
         await record(store, given(ANNA), given(BEN))
-        for subject, until in ((ANNA, Instant(7)), (BEN, Instant(8))):
+        soon, later = add(clock(), DAY), add(clock(), 2 * DAY)
+        for subject, until in ((ANNA, soon), (BEN, later)):
             kept = {NEWSLETTER: until}
             await store.write(
                 lambda one, who=subject, what=kept: one.erase(who, what),  # type: ignore[misc]  # bound now
                 {subject},
             )
         await store.finish_erasures()
-        dropped = [await store.drop_proofs(Instant(at)) for at in (6, 7, 7)]
+        before = await store.kept_proofs(ANNA)
+        early = await store.drop_proofs(clock())
+        clock.advance(DAY)
+        over = await store.kept_proofs(ANNA), await store.leaf(ANNA, Position(1))
+        dropped = [await store.drop_proofs(clock()) for _ in range(2)]
 
-        assert dropped == [0, 1, 0]
-        assert await store.kept_proofs(ANNA) == []
+        assert [one.positions for one in before] == [(Position(1),)]
+        assert over == ([], None)
+        assert (early, dropped) == (0, [1, 0])
         assert len(await store.kept_proofs(BEN)) == 1

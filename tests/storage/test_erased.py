@@ -30,9 +30,11 @@ from consentsvc.service.checkpoints import Checkpoints
 from consentsvc.service.notices import publish
 from consentsvc.service.ports import PendingErasure
 from consentsvc.service.signing import Signer
+from consentsvc.storage import sqlite_erasure
 from consentsvc.storage.errors import StoreRefused
 from consentsvc.storage.new_epoch import begin_epoch
 from consentsvc.storage.sqlite import SqliteEventStore, open_sqlite
+from consentsvc.storage.sqlite_erasure import still_there
 from consentsvc.storage.verify import verify
 from tests.storage.erasure_contract import OBJECTED, erase, state
 from tests.storage.making import (
@@ -168,6 +170,39 @@ async def test_many_are_forgotten(tmp_path: Path, clock: FakeClock, pick: random
         found = traces(tmp_path, wanted)
 
     assert found == []
+    assert verify(path).problems == ()
+
+
+def test_a_copy_that_sqlite_left(tmp_path: Path) -> None:
+    """What is still somewhere in a file is found, and not there when the file was written anew."""
+    file = tmp_path / "log.db.keys"
+    file.write_bytes(b"page" + CARLA.encode() + b"page")
+
+    assert still_there(file, {CARLA.encode(), b"key"})
+    assert not still_there(file, {BEN.encode()})
+
+
+async def test_a_copy_in_the_key_file_is_written_over(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where SQLite has left a copy of an id, the key file is written anew before all is done."""
+    path = tmp_path / "log.db"
+    looked: list[bool] = []
+
+    def found_once(file: Path, gone: frozenset[bytes]) -> bool:
+        looked.append(still_there(file, gone))
+        return len(looked) == 1
+
+    monkeypatch.setattr(sqlite_erasure, "still_there", found_once)
+    async with opened(path, clock) as store:
+        await record(store, *SAID, given(BEN))
+        await store.write(lambda transaction: transaction.erase(CARLA, {}), {CARLA})
+        done = [await store.finish_erasures() for _ in range(3)]
+        known = (await store.subject_record(BEN))[1]
+
+    assert done == [False, True, True]
+    assert looked == [False, False]
+    assert known is not None
     assert verify(path).problems == ()
 
 

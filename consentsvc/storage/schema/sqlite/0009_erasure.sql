@@ -7,6 +7,11 @@ WHEN EXISTS (SELECT 1 FROM event
              WHERE kind = 'subject_erased' AND event.pseudonym = NEW.pseudonym)
 BEGIN SELECT RAISE(ABORT, 'an erased subject has no more events'); END;
 
+CREATE TRIGGER request_of_erased BEFORE INSERT ON request
+WHEN EXISTS (SELECT 1 FROM event
+             WHERE kind = 'subject_erased' AND event.pseudonym = NEW.pseudonym)
+BEGIN SELECT RAISE(ABORT, 'an erased subject is answered nothing'); END;
+
 DROP TRIGGER personal_part_no_delete;
 
 CREATE TRIGGER personal_part_no_delete BEFORE DELETE ON personal_part

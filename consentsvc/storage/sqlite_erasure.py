@@ -212,7 +212,9 @@ def _destroy_key(
             "SELECT subject_id, wrapped_key FROM keys.subject WHERE pseudonym = ?", (pseudonym,)
         ).fetchone()
         if row is not None:
-            gone = {row[0].encode(), row[1]}
+            # The id alone may be part of another's. In the file it stands beside the pseudonym.
+            name = row[0].encode()
+            gone = {name + pseudonym, pseudonym + name, row[1]}
             suppressions.write(connection, SubjectId(row[0]), left)
             connection.execute("DELETE FROM keys.subject WHERE pseudonym = ?", (pseudonym,))
         connection.execute(

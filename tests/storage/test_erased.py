@@ -195,12 +195,20 @@ async def test_a_copy_in_the_key_file_is_written_over(
 
     monkeypatch.setattr(sqlite_erasure, "still_there", found_once)
     async with opened(path, clock) as store:
-        await record(store, *SAID, given(BEN))
+        longer = SubjectId(f"{CARLA}0")
+        await record(store, *SAID, given(BEN), given(longer))
+        with closing(sqlite3.connect(keys_of(path))) as connection:
+            query = "SELECT pseudonym FROM subject WHERE subject_id = ?"
+            (pseudonym,) = connection.execute(query, (CARLA,)).fetchone()
+        traced = {CARLA.encode() + pseudonym, pseudonym + CARLA.encode()}
+        await store.refresh()
+        there = [one for one in traced if traces(tmp_path, [one])]
         await store.write(lambda transaction: transaction.erase(CARLA, {}), {CARLA})
         done = [await store.finish_erasures() for _ in range(3)]
         known = (await store.subject_record(BEN))[1]
 
     assert done == [False, True, True]
+    assert len(there) == 2  # in the table, and in its index
     assert looked == [False, False]
     assert known is not None
     assert verify(path).problems == ()
